@@ -1,0 +1,49 @@
+import { DateTime, IANAZone } from 'luxon';
+
+/** A moment in UTC: whole milliseconds since 1970. Stored and shown as an ISO 8601 string. */
+export type Instant = number;
+
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/;
+
+let lastInstant = Number.NaN;
+let lastText = '';
+
+/** Writes an instant as ISO 8601 in UTC, with milliseconds. */
+export const formatInstant = (instant: Instant): string => {
+  // A batch of events shares its instant, so the last text is nearly always the wanted one.
+  if (instant !== lastInstant) {
+    lastText = new Date(instant).toISOString();
+    lastInstant = instant;
+  }
+  return lastText;
+};
+
+/** Reads an ISO 8601 instant in UTC (`Z`); undefined where it is not one. */
+export const parseInstant = (text: string): Instant | undefined => {
+  if (text === lastText) return lastInstant;
+  if (!ISO.test(text)) return undefined;
+  const instant = Date.parse(text);
+  return Number.isNaN(instant) ? undefined : instant;
+};
+
+/** A calendar month of an account's time zone: its name (`2026-11`) and the instants it spans. */
+export type Month = Readonly<{ name: string; start: Instant; end: Instant }>;
+
+const months = new Map<string, Month>();
+
+/** The month that an instant falls in, by the clocks of an IANA time zone; the end is exclusive. */
+export const monthOf = (instant: Instant, timeZone: string): Month => {
+  const known = months.get(timeZone);
+  if (known !== undefined && instant >= known.start && instant < known.end) return known;
+  const start = DateTime.fromMillis(instant, { zone: timeZone }).startOf('month');
+  const month: Month = {
+    name: start.toFormat('yyyy-MM'),
+    start: start.toMillis(),
+    end: start.plus({ months: 1 }).toMillis(),
+  };
+  months.set(timeZone, month);
+  return month;
+};
+
+/** Whether a name is an IANA time zone that this runtime knows. */
+export const isTimeZone = (name: string): boolean => IANAZone.isValidZone(name);

@@ -1,0 +1,118 @@
+import type { Codec } from './codec.js';
+import type { Position } from './event-log.js';
+
+/** One part of an index key. Text sorts by code point, numbers by value. */
+export type KeyPart = string | number;
+
+/**
+ * An index of a view: the key a document has in it, always `arity` parts, or undefined where the document is
+ * not in the index. Declared, because readers may only ask for what an index answers.
+ */
+export type Index<D> = Readonly<{ arity: number; keyOf: (document: D) => readonly KeyPart[] | undefined }>;
+
+/** A read model: documents of one shape, by id, and the indexes over them. */
+export type View<D> = Readonly<{
+  name: string;
+  codec: Codec<D>;
+  indexes: Readonly<Record<string, Index<D>>>;
+  /** Documents are written once and never changed: an adapter need not load them before writing. */
+  appendOnly?: boolean;
+}>;
+
+/** A view of whatever document: only the kernel and the adapters handle views without knowing their shape. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a codec both takes and gives its type, so no other type is a view of any document
+export type AnyView = View<any>;
+
+/** Views that are folded together from one pass over the log, and so always reflect the same position. */
+export type ViewGroup = Readonly<{
+  name: string;
+  /** Raise it when a view's shape or meaning changes: the group is then rebuilt beside the live one. */
+  version: number;
+  views: readonly AnyView[];
+}>;
+
+export type RangeQuery = Readonly<{
+  index: string;
+  /** The leading parts of the key that must be equal. */
+  prefix: readonly KeyPart[];
+  /** Bounds on the part after the prefix: from included, before excluded. */
+  from?: KeyPart;
+  before?: KeyPart;
+  order: 'ascending' | 'descending';
+  limit: number;
+  /** Where the last page ended: as that page gave it. */
+  cursor?: string;
+}>;
+
+export type Page<D> = Readonly<{ items: readonly D[]; cursor?: string }>;
+
+/** A document and the position of the last event folded into it. */
+export type Versioned<D> = Readonly<{ document: D; position: Position }>;
+
+/** One document's new content; undefined removes it. */
+export type ViewWrite = Readonly<{
+  view: AnyView;
+  id: string;
+  document: unknown;
+  position: Position;
+  /** The position the document was loaded at; undefined for one that was not there. */
+  loadedAt?: Position;
+}>;
+
+/** One build of a view group: the live one that readers see, or one that is being filled beside it. */
+export type Generation = Readonly<{
+  group: string;
+  version: number;
+  number: number;
+  live: boolean;
+  /** The checkpoint: all events up to here are in its documents. */
+  position: Position;
+}>;
+
+/** Another owner wrote the documents meanwhile: load them again and fold again. */
+export class ViewConflict extends Error {
+  override readonly name = 'ViewConflict';
+}
+
+/** The view asked for has no live build that this program can read; retry when its rebuild is done. */
+export class ViewUnavailable extends Error {
+  override readonly name = 'ViewUnavailable';
+}
+
+/** What readers may ask of the views; always answered from the live generation. */
+export abstract class ViewReader {
+  abstract get<D>(view: View<D>, id: string): Promise<D | undefined>;
+  abstract range<D>(view: View<D>, query: RangeQuery): Promise<Page<D>>;
+  /** The position that the live generation of a group has reached. */
+  abstract position(group: string): Promise<Position>;
+}
+
+/** The port every view store adapter implements. No ad-hoc queries: sums a reader needs are kept by a projection. */
+export abstract class ViewStore extends ViewReader {
+  /** The builds of a group, oldest first; at most one is live. */
+  abstract generations(group: string): Promise<readonly Generation[]>;
+
+  /** Starts an empty build beside the live one. Any earlier build that never went live is dropped. */
+  abstract begin(group: ViewGroup): Promise<Generation>;
+
+  /** Makes a build the one that readers see, and drops the former. */
+  abstract promote(generation: Generation): Promise<void>;
+
+  /** The documents of these ids that are there. */
+  abstract load<D>(
+    generation: Generation,
+    view: View<D>,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, Versioned<D>>>;
+
+  /**
+   * Writes documents, each only over an older position, and then the checkpoint.
+   *
+   * @throws ViewConflict when a document is no longer at its `loadedAt`.
+   */
+  abstract save(
+    generation: Generation,
+    writes: readonly ViewWrite[],
+    checkpoint: Position,
+  ): Promise<void>;
+}

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = new URL('../', import.meta.url);
+const OPTIONS = {
+  swcrc: false,
+  sourceMaps: 'inline',
+  module: { type: 'es6' },
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+    keepClassNames: true,
+  },
+};
+let swc;
+
+const sourceOf = (specifier, parentURL) => {
+  if (specifier === '@scrip/kernel/testing') return new URL('libs/kernel/testing/index.ts', ROOT);
+  if (specifier.startsWith('@scrip/'))
+    return new URL(`libs/${specifier.slice('@scrip/'.length)}/src/index.ts`, ROOT);
+  if (!/^(\.{1,2}\/|file:)/.test(specifier) || specifier.includes('node_modules')) return undefined;
+  const url = new URL(specifier, parentURL);
+  if (url.pathname.endsWith('.ts')) return url;
+  if (!url.pathname.endsWith('.js') || existsSync(url)) return undefined;
+  return new URL(url.href.replace(/\.js$/, '.ts'));
+};
+
+export const resolve = (specifier, context, next) => {
+  const source = sourceOf(specifier, context.parentURL);
+  return source !== undefined && existsSync(source)
+    ? { url: source.href, format: 'module', shortCircuit: true }
+    : next(specifier, context);
+};
+
+export const load = async (url, context, next) => {
+  if (!url.endsWith('.ts')) return next(url, context);
+  swc ??= await import('@swc/core');
+  const filename = fileURLToPath(url);
+  const { code } = swc.transformSync(await readFile(filename, 'utf8'), { ...OPTIONS, filename });
+  return { format: 'module', source: code, shortCircuit: true };
+};
