@@ -117,7 +117,10 @@ export const accountEvents = catalog({
   /** Lots whose effective time has come. */
   LotsActivated: {
     transaction_id: id(),
-    lots: list(record({ lot_id: id(), amount: credits, repaid: creditsOrZero }), LOTS_PER_EVENT_MAX),
+    lots: list(
+      record({ lot_id: id(), amount: credits, repaid: creditsOrZero }),
+      LOTS_PER_EVENT_MAX,
+    ),
     ...after,
   },
   /** What expiry took from lots: breakage. */
@@ -292,7 +295,7 @@ export type AccountCommand =
       }
     >
   /** What the clock asks for: expire lots and holds, activate lots, whatever is due. */
-  | Message<'SettleDue', Record<never, never>>;
+  | Message<'SettleDue'>;
 
 export type CommandData<T extends AccountCommand['type']> = Extract<
   AccountCommand,

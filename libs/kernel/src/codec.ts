@@ -4,7 +4,7 @@ import { type Instant, formatInstant, parseInstant } from './instant.js';
 /** What JSON can hold. */
 export type Json =
   string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
-export type JsonObject = { readonly [name: string]: Json };
+export type JsonObject = Readonly<Record<string, Json>>;
 
 /** A value or a stored document is not of the declared shape; the message says where and why. */
 export class CodecError extends Error {
@@ -24,7 +24,6 @@ export type Codec<T> = Readonly<{
 
 export type TypeOf<C> = C extends Codec<infer T> ? T : never;
 
-type Shape = Readonly<Record<string, Codec<never>>>;
 type OptionalKeys<S> = { [K in keyof S]: S[K] extends { optional: true } ? K : never }[keyof S];
 
 /** The type that a shape of named codecs declares. */
@@ -43,8 +42,10 @@ const same = <T extends Json>(what: string, holds: (value: unknown) => boolean):
   return { encode: check, decode: check };
 };
 
-const shown = (value: unknown): string =>
-  typeof value === 'bigint' ? `${String(value)}n` : (JSON.stringify(value)?.slice(0, 80) ?? 'nothing');
+const shown = (value: unknown): string => {
+  if (typeof value === 'bigint') return `${String(value)}n`;
+  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
+};
 
 /** Text of 1 to `max` UTF-16 units. */
 export const text = (max: number): Codec<string> =>
@@ -96,23 +97,30 @@ export const credits: Codec<Credits> = amount('a positive amount of credits', 1n
 /** An amount of credits that may be zero. */
 export const creditsOrZero: Codec<Credits> = amount('an amount of credits', 0n);
 /** A balance or difference: credits of either sign. */
-export const signedCredits: Codec<Credits> = amount('an amount of credits of either sign', undefined);
+export const signedCredits: Codec<Credits> = amount(
+  'an amount of credits of either sign',
+  undefined,
+);
 
 /** An instant, in JSON as ISO 8601. */
 export const instant: Codec<Instant> = {
   encode: (value) => {
-    if (!Number.isSafeInteger(value)) throw new CodecError(`expected an instant, found ${shown(value)}`);
+    if (!Number.isSafeInteger(value))
+      throw new CodecError(`expected an instant, found ${shown(value)}`);
     return formatInstant(value);
   },
   decode: (json) => {
     const value = typeof json === 'string' ? parseInstant(json) : undefined;
-    if (value === undefined) throw new CodecError(`expected an ISO 8601 instant, found ${shown(json)}`);
+    if (value === undefined)
+      throw new CodecError(`expected an ISO 8601 instant, found ${shown(json)}`);
     return value;
   },
 };
 
 /** A field that may be absent. Absent is `undefined` inside and no key in JSON; never `null`. */
-export const optional = <T>(codec: Codec<T>): Codec<T | undefined> & { readonly optional: true } => ({
+export const optional = <T>(
+  codec: Codec<T>,
+): Codec<T | undefined> & { readonly optional: true } => ({
   encode: (value) => codec.encode(value as T),
   decode: (json) => codec.decode(json),
   optional: true,
@@ -126,7 +134,8 @@ export const list = <T>(item: Codec<T>, max: number): Codec<readonly T[]> => {
     return value as readonly unknown[];
   };
   return {
-    encode: (values) => check(values).map((value, index) => at(index, () => item.encode(value as T))),
+    encode: (values) =>
+      check(values).map((value, index) => at(index, () => item.encode(value as T))),
     decode: (json) => check(json).map((value, index) => at(index, () => item.decode(value))),
   };
 };
@@ -136,12 +145,18 @@ const at = <T>(place: string | number, run: () => T): T => {
   try {
     return run();
   } catch (error) {
-    throw error instanceof CodecError ? new CodecError(`${String(place)}: ${error.message}`) : error;
+    throw error instanceof CodecError
+      ? new CodecError(`${String(place)}: ${error.message}`)
+      : error;
   }
 };
 
+/** A codec of whatever type. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a codec both takes and gives its type, so no other type is a codec of any value
+export type AnyCodec = Codec<any>;
+
 /** An object of exactly the declared fields; an unknown field is an error, both ways. */
-export const record = <const S extends Record<string, Codec<any>>>(shape: S): Codec<ShapeOf<S>> => {
+export const record = <const S extends Record<string, AnyCodec>>(shape: S): Codec<ShapeOf<S>> => {
   const fields = Object.entries(shape) as [string, Codec<unknown>][];
   const known = new Set(Object.keys(shape));
   const convert = (
@@ -175,4 +190,3 @@ export const record = <const S extends Record<string, Codec<any>>>(shape: S): Co
     decode: (json) => convert(json, decodeField) as ShapeOf<S>,
   };
 };
-

@@ -86,7 +86,11 @@ export class StoreUnavailable extends Error {
 /** The readable side of an event store: streams, and the whole log in order. */
 export abstract class EventLog {
   /** Events of one stream from a revision on, oldest first, at most `limit`; empty past its end. */
-  abstract readStream(stream: string, from: Revision, limit: number): Promise<readonly StoredEvent[]>;
+  abstract readStream(
+    stream: string,
+    from: Revision,
+    limit: number,
+  ): Promise<readonly StoredEvent[]>;
 
   /**
    * Events of all streams after a position, in order. May return somewhat more than `limit`, to end with

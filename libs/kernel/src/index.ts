@@ -1,10 +1,15 @@
+export { recordedOf } from './batch.js';
 export * from './clock.js';
 export * from './codec.js';
+export * from './command-request.js';
 export * from './credits.js';
 export * from './decider.js';
 export * from './event-log.js';
+export * from './execution.js';
 export * from './instant.js';
 export * from './message.js';
+export * from './processor.js';
 export * from './projection.js';
 export * from './refusal.js';
+export * from './stream-state.js';
 export * from './view-store.js';

@@ -1,4 +1,11 @@
-import { type Codec, CodecError, type JsonObject, type ShapeOf, record } from './codec.js';
+import {
+  type AnyCodec,
+  type Codec,
+  CodecError,
+  type JsonObject,
+  type ShapeOf,
+  record,
+} from './codec.js';
 import type { Instant } from './instant.js';
 
 /** A command or an event: what it is called, when it was given or happened, and what it says. */
@@ -22,7 +29,7 @@ export type Catalog<E extends Message> = Readonly<{
   decode: (type: string, version: number, at: Instant, data: unknown) => E;
 }>;
 
-type Shapes = Readonly<Record<string, Record<string, Codec<any>>>>;
+type Shapes = Readonly<Record<string, Record<string, AnyCodec>>>;
 
 type MessagesIn<S extends Shapes> = {
   [K in keyof S & string]: Message<K, ShapeOf<S[K]>>;
@@ -43,7 +50,7 @@ export const catalog = <const S extends Shapes>(
   const codecs = new Map<string, { codec: Codec<object>; upcasts: readonly Upcast[] }>(
     Object.entries(shapes).map(([type, shape]) => [
       type,
-      { codec: record(shape) as Codec<object>, upcasts: upcasts[type] ?? [] },
+      { codec: record(shape), upcasts: upcasts[type] ?? [] },
     ]),
   );
   const entry = (type: string): { codec: Codec<object>; upcasts: readonly Upcast[] } => {

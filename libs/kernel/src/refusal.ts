@@ -1,5 +1,7 @@
 /** Stable facts about a refusal, for the caller's program: amounts as decimal strings, ids, limits. */
-export type RefusalDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+export type RefusalDetails = Readonly<
+  Record<string, string | number | boolean | readonly string[]>
+>;
 
 /** A rule said no. Nothing was written; `code` is stable, `message` says what happened and what to do. */
 export class Refusal extends Error {
@@ -53,7 +55,8 @@ export const kernelRefusals = {
   OVERLOADED: {
     kind: 'unavailable',
     retryable: true,
-    meaning: 'More commands are waiting than the ledger accepts. Nothing was written; retry after a pause.',
+    meaning:
+      'More commands are waiting than the ledger accepts. Nothing was written; retry after a pause.',
   },
   STORE_UNAVAILABLE: {
     kind: 'unavailable',

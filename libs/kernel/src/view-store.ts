@@ -8,7 +8,10 @@ export type KeyPart = string | number;
  * An index of a view: the key a document has in it, always `arity` parts, or undefined where the document is
  * not in the index. Declared, because readers may only ask for what an index answers.
  */
-export type Index<D> = Readonly<{ arity: number; keyOf: (document: D) => readonly KeyPart[] | undefined }>;
+export type Index<D> = Readonly<{
+  arity: number;
+  keyOf: (document: D) => readonly KeyPart[] | undefined;
+}>;
 
 /** A read model: documents of one shape, by id, and the indexes over them. */
 export type View<D> = Readonly<{

@@ -1,0 +1,55 @@
+import type { CommandMeta, Position } from './event-log.js';
+import type { Message } from './message.js';
+import type { Recorded } from './projection.js';
+
+/** What execution never goes beyond. Every one of them can be set; these are the defaults. */
+export const executionLimits = {
+  /** Commands that may wait for one stream; more are refused with OVERLOADED. */
+  queuedPerStreamMax: 10_000,
+  /** Commands that may be under way in all. */
+  underWayMax: 50_000,
+  /** Requests decided into one append. */
+  batchMax: 512,
+  /** Events of one append; a request that brings more than this goes alone. */
+  batchEventsMax: 2_000,
+  /** Streams whose state is kept in memory, least recently used out first. */
+  cachedStreamsMax: 50_000,
+  /** Items (lots, holds, …) that the cached states may hold in all, counted as their size rule says. */
+  cachedItemsMax: 1_000_000,
+  /** How often a batch is decided anew after other writers came first, before CONFLICT. */
+  conflictsMax: 10,
+  /** How often an append of unknown outcome is repeated, before STORE_UNAVAILABLE. */
+  unknownRetriesMax: 5,
+  /** The pause before such a repetition: doubled each time, jittered. */
+  retryPauseMs: 20,
+  /** A snapshot is kept when at least this many events, and as many as the state has items, came since the last. */
+  snapshotEveryEvents: 1_000,
+} as const;
+
+export type ExecutionLimits = { readonly [K in keyof typeof executionLimits]: number };
+
+/** What execution reports, for metrics; called at most once per request or batch. */
+export type ExecutionObserver = Readonly<{
+  batch?: (requests: number, events: number) => void;
+  conflict?: () => void;
+  unknownOutcome?: () => void;
+  loaded?: (fromSnapshot: boolean, events: number) => void;
+  cacheHit?: () => void;
+}>;
+
+/** Commands for one stream, decided in order: all are accepted, or none. */
+export type CommandRequest<C> = Readonly<{
+  stream: string;
+  commands: readonly C[];
+  meta: CommandMeta;
+  /** Decides and answers as it would, and writes nothing. */
+  dryRun?: boolean;
+}>;
+
+/** What a request did. A replay gives the events of the first time. */
+export type CommandOutcome<E extends Message> = Readonly<{
+  events: readonly Recorded<E>[];
+  position: Position;
+  replayed: boolean;
+  dryRun: boolean;
+}>;

@@ -1,0 +1,76 @@
+import type { StreamKind } from './decider.js';
+import {
+  type EventLog,
+  LOG_START,
+  NO_STREAM,
+  type Position,
+  type Revision,
+  type SnapshotStore,
+} from './event-log.js';
+import type { Instant } from './instant.js';
+import type { Message } from './message.js';
+
+/** Events read from a stream at a time while a state is loaded. */
+const PAGE_EVENTS = 4_096;
+
+/** A stream's state, and the last event folded into it. */
+export type Loaded<S> = Readonly<{
+  state: S;
+  revision: Revision;
+  at: Instant;
+  position: Position;
+  /** What loading it took, for metrics. */
+  snapshotRevision: Revision;
+  eventsRead: number;
+}>;
+
+/** Loads a stream's state from the nearest snapshot and the events since, up to the bounds (included). */
+export const loadState = async <S, C extends Message, E extends Message>(
+  log: EventLog,
+  snapshots: SnapshotStore,
+  kind: StreamKind<S, C, E>,
+  stream: string,
+  upTo: Readonly<{ at?: Instant; position?: Position }>,
+): Promise<Loaded<S>> => {
+  let loaded = await fromSnapshot(snapshots, kind, stream, upTo);
+  const { at: until = Infinity, position: last = Infinity } = upTo;
+  for (;;) {
+    const page = await log.readStream(stream, loaded.revision + 1, PAGE_EVENTS);
+    let { state, revision, at, position, eventsRead } = loaded;
+    for (const stored of page) {
+      if (stored.at > until || stored.position > last) break;
+      const event = kind.events.decode(stored.type, stored.version, stored.at, stored.data);
+      state = kind.decider.evolve(state, event);
+      ({ revision, at, position } = stored);
+      eventsRead += 1;
+    }
+    loaded = { ...loaded, state, revision, at, position, eventsRead };
+    if (page.at(-1)?.revision !== revision || page.length === 0) return loaded;
+  }
+};
+
+const fromSnapshot = async <S, C extends Message, E extends Message>(
+  snapshots: SnapshotStore,
+  { decider, snapshot }: StreamKind<S, C, E>,
+  stream: string,
+  upTo: Readonly<{ at?: Instant; position?: Position }>,
+): Promise<Loaded<S>> => {
+  const found = await snapshots.load(stream, snapshot.version, upTo);
+  if (found !== undefined) {
+    try {
+      const state = snapshot.codec.decode(JSON.parse(found.state));
+      const { revision, at, position } = found;
+      return { state, revision, at, position, snapshotRevision: revision, eventsRead: 0 };
+    } catch {
+      // A snapshot is a cache: one that cannot be read is as good as none.
+    }
+  }
+  return {
+    state: decider.initialState,
+    revision: NO_STREAM,
+    at: 0,
+    position: LOG_START,
+    snapshotRevision: NO_STREAM,
+    eventsRead: 0,
+  };
+};
