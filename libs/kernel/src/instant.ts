@@ -26,7 +26,7 @@ export const parseInstant = (text: string): Instant | undefined => {
   return Number.isNaN(instant) ? undefined : instant;
 };
 
-/** A calendar month of an account's time zone: its name (`2026-11`) and the instants it spans. */
+/** A calendar month (or day) of an account's time zone: its name (`2026-11`) and the instants it spans. */
 export type Month = Readonly<{ name: string; start: Instant; end: Instant }>;
 
 const months = new Map<string, Month>();
@@ -43,6 +43,24 @@ export const monthOf = (instant: Instant, timeZone: string): Month => {
   };
   months.set(timeZone, month);
   return month;
+};
+
+const days = new Map<string, Month>();
+
+/** The calendar day (`2026-11-23`) that an instant falls in, by the clocks of an IANA time zone. */
+export const dayOf = (instant: Instant, timeZone: string): string => {
+  const known = days.get(timeZone);
+  if (known !== undefined && instant >= known.start && instant < known.end) return known.name;
+  const start = DateTime.fromMillis(instant, { zone: timeZone }).startOf('day');
+  const name = start.toFormat('yyyy-MM-dd');
+  days.set(timeZone, { name, start: start.toMillis(), end: start.plus({ days: 1 }).toMillis() });
+  return name;
+};
+
+/** The first instant of a calendar day, by the clocks of an IANA time zone; undefined for what is no day. */
+export const startOfDay = (day: string, timeZone: string): Instant | undefined => {
+  const start = DateTime.fromFormat(day, 'yyyy-MM-dd', { zone: timeZone });
+  return start.isValid ? start.startOf('day').toMillis() : undefined;
 };
 
 /** Whether a name is an IANA time zone that this runtime knows. */

@@ -1,0 +1,95 @@
+import type { DatabaseSyncInstance } from '@photostructure/sqlite';
+import { EventLog, LOG_START, type Position, type Revision, type StoredEvent } from '@scrip/kernel';
+import { type AppendRow, decodeAppend } from './event-rows.js';
+import { openForReading } from './schema.js';
+
+/** How often a log that others write looks for news when nobody wakes it. */
+const POLL_MS = 20;
+
+type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
+const COLUMNS = 'a.position_last, a.revision_last, a.count, a.payload, s.name';
+
+/** The log of an embedded ledger, read through a connection of its own; usable beside the writer, in any thread. */
+export class SqliteEventLog extends EventLog {
+  protected readonly db: DatabaseSyncInstance;
+  readonly #stream: Statement;
+  readonly #all: Statement;
+  readonly #head: Statement;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(file: string) {
+    super();
+    this.db = openForReading(file);
+    this.#stream = this.db.prepare(
+      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
+       WHERE a.stream = (SELECT id FROM streams WHERE name = ?) AND a.revision_last >= ?
+       ORDER BY a.revision_last`,
+    );
+    this.#all = this.db.prepare(
+      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
+       WHERE a.position_last > ? ORDER BY a.position_last`,
+    );
+    this.#head = this.db.prepare('SELECT max(position_last) AS last FROM appends');
+  }
+
+  override async readStream(
+    stream: string,
+    from: Revision,
+    limit: number,
+  ): Promise<readonly StoredEvent[]> {
+    const events = take(this.#stream.iterate(stream, from), from, limit, ({ revision }) => revision);
+    return events.slice(0, limit);
+  }
+
+  override async readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
+    return take(this.#all.iterate(after), after + 1, limit, ({ position }) => position);
+  }
+
+  override async head(): Promise<Position> {
+    return (this.#head.get() as { last: number | null }).last ?? LOG_START;
+  }
+
+  override async changed(after: Position, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await this.head()) <= after) await this.#woken(signal);
+  }
+
+  /** Tells those who wait for news to look now. */
+  wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  async #woken(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, POLL_MS);
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  closeConnection(): void {
+    this.wake();
+    this.db.close();
+  }
+}
+
+/** Events from rows, whole appends, until at least `limit` were taken; those before `from` are left out. */
+const take = (
+  rows: Iterable<unknown>,
+  from: number,
+  limit: number,
+  placeOf: (event: StoredEvent) => number,
+): StoredEvent[] => {
+  const events: StoredEvent[] = [];
+  for (const row of rows) {
+    for (const event of decodeAppend(row as AppendRow))
+      if (placeOf(event) >= from) events.push(event);
+    if (events.length >= limit) break;
+  }
+  return events;
+};

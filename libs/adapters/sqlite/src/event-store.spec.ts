@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type CommandEvents, DuplicateCommands, LOG_START, NO_STREAM } from '@scrip/kernel';
+import { eventStoreContract, snapshotStoreContract } from '@scrip/kernel/testing';
+import { SqliteEventStore, type SqliteEventStoreOptions } from './event-store.js';
+
+const HOUR = 60 * 60 * 1_000;
+let folder: string;
+let now = 1_700_000_000_000;
+let stores: SqliteEventStore[] = [];
+
+const open = async (options: Partial<SqliteEventStoreOptions> = {}): Promise<SqliteEventStore> => {
+  const store = await SqliteEventStore.open(join(folder, 'events.db'), {
+    now: () => now,
+    ...options,
+  });
+  stores.push(store);
+  return store;
+};
+
+const command = (key: string, size = 1): CommandEvents => ({
+  meta: { key, hash: 'h', actor: 'test' },
+  at: now,
+  events: [{ type: 'Happened', version: 1, data: { text: 'x'.repeat(size) } }],
+});
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scrip-'));
+  stores = [];
+});
+
+afterEach(async () => {
+  for (const store of stores) await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe('the SQLite event store', () => {
+  eventStoreContract(open);
+});
+
+describe('the SQLite snapshot store', () => {
+  snapshotStoreContract(async () => {
+    const store = await open();
+    const settled = async (): Promise<void> => {
+      // The writer keeps snapshots after the appends of its turn; the next append waits for them.
+      for (const key of ['a', 'b']) await store.append(key, NO_STREAM, [command(key)]);
+    };
+    return { snapshots: store.snapshots, settled };
+  });
+});
+
+describe('an events.db', () => {
+  it('holds what was acknowledged when it is opened again', async () => {
+    const first = await open();
+    const appends = Array.from({ length: 50 }, (_, index) =>
+      first.append(`s${index}`, NO_STREAM, [command('k')]),
+    );
+    await Promise.all(appends);
+    await first.close();
+    const second = await open();
+    expect(await second.readAll(LOG_START, 100)).toHaveLength(50);
+    await expect(second.append('s7', 0, [command('k')])).rejects.toThrow(DuplicateCommands);
+    expect(await second.append('s7', 0, [command('l')])).toEqual([51]);
+  });
+
+  it('remembers a key for a day at least, and for two at most', async () => {
+    const store = await open();
+    await store.append('s', NO_STREAM, [command('k')]);
+    now += 23 * HOUR;
+    await expect(store.append('s', 0, [command('k')])).rejects.toThrow(DuplicateCommands);
+    now += 24 * HOUR;
+    await store.append('s', 0, [command('l')]);
+    await expect(store.append('s', 1, [command('k')])).rejects.toThrow(DuplicateCommands);
+    now += 25 * HOUR;
+    await store.append('s', 1, [command('m')]);
+    expect(await store.append('s', 2, [command('k')])).toEqual([4]);
+  });
+
+  it('is refused when a newer program wrote it', async () => {
+    await (await open()).close();
+    const db = new DatabaseSync(join(folder, 'events.db'));
+    db.exec('PRAGMA user_version = 99');
+    db.close();
+    await expect(open()).rejects.toThrow(/schema version 99.*Run the newer Scrip/);
+  });
+
+  it('acknowledges nothing while the disk is full, says so, and goes on', async () => {
+    const store = await open({ pagesMax: 60 });
+    const full = store.append('s', NO_STREAM, [command('big', 400_000)]);
+    await expect(full).rejects.toMatchObject({ outcome: 'not_written' });
+    await expect(full).rejects.toThrow('disk that holds the ledger is full');
+    expect(await store.append('s', NO_STREAM, [command('small')])).toEqual([1]);
+    expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,313 @@
+import { Worker } from 'node:worker_threads';
+import {
+  type CommandEvents,
+  DuplicateCommands,
+  type EventLog,
+  EventStore,
+  type Instant,
+  type Position,
+  RevisionConflict,
+  type Revision,
+  type Snapshot,
+  SnapshotStore,
+  type StoredEvent,
+  StoreUnavailable,
+} from '@scrip/kernel';
+import { SqliteEventLog } from './event-log.js';
+import { type AppendRow, decodeAppend, encodeAppend } from './event-rows.js';
+import type {
+  AppendJob,
+  AppendResult,
+  FromWriter,
+  SnapshotJob,
+  ToWriter,
+  WriterOptions,
+} from './writer.protocol.js';
+
+/** Idempotency keys are remembered at least this long, and at most twice as long. */
+const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
+
+type Pending = Readonly<{
+  stream: string;
+  expected: Revision;
+  count: number;
+  resolve: (positions: readonly Position[]) => void;
+  reject: (error: Error) => void;
+}>;
+
+export type SqliteEventStoreOptions = Readonly<{
+  /** The present, for the age of idempotency keys. */
+  now: () => Instant;
+  /** Told after each commit: appends, events, and how long it took. */
+  onCommit?: (appends: number, events: number, ms: number) => void;
+  /** Told when the log has grown. */
+  onAppended?: () => void;
+  keyGenerationMs?: number;
+  /** The most pages events.db may have; to rehearse a full disk. */
+  pagesMax?: number;
+}>;
+
+/** The embedded event store: one file, one writer thread that commits in groups, readers beside it. */
+export class SqliteEventStore extends EventStore {
+  readonly #worker: Worker;
+  readonly #options: SqliteEventStoreOptions;
+  readonly #pending = new Map<number, Pending>();
+  readonly #log: FindingLog;
+  #outbox: AppendJob[] = [];
+  #snapshots: SnapshotJob[] = [];
+  #flushing = false;
+  #lastId = 0;
+  #failure: string | undefined;
+  #closed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(worker: Worker, file: string, options: SqliteEventStoreOptions) {
+    super();
+    this.#worker = worker;
+    this.#options = options;
+    this.#log = new FindingLog(file);
+    worker.on('message', (message: FromWriter) => {
+      this.#answered(message);
+    });
+    worker.on('error', (error) => {
+      this.#died(error.message);
+    });
+    worker.on('exit', () => {
+      this.#died('the writer thread ended');
+    });
+  }
+
+  /** Opens events.db, creating or migrating it. */
+  static async open(file: string, options: SqliteEventStoreOptions): Promise<SqliteEventStore> {
+    const workerData: WriterOptions = {
+      file,
+      keyGenerationMs: options.keyGenerationMs ?? KEY_GENERATION_MS,
+      ...(options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax }),
+    };
+    const worker = new Worker(new URL('./writer.thread.js', import.meta.url), { workerData });
+    await new Promise<void>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('message', (message: FromWriter) => {
+        if (message.type === 'opened') resolve();
+        else reject(new Error(message.type === 'failed' ? message.message : 'no answer'));
+      });
+    });
+    return new SqliteEventStore(worker, file, options);
+  }
+
+  /** Keeps and finds this store's snapshots. */
+  readonly snapshots: SnapshotStore = new SqliteSnapshots(
+    (bounds) => this.#log.snapshot(bounds),
+    (snapshot) => {
+      this.#snapshots.push(snapshot);
+      this.#flushSoon();
+    },
+  );
+
+  /** Why the store no longer takes appends; undefined while it does. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  override append(
+    stream: string,
+    expected: Revision,
+    commands: readonly CommandEvents[],
+  ): Promise<readonly Position[]> {
+    const count = commands.reduce((sum, { events }) => sum + events.length, 0);
+    if (count === 0) return Promise.reject(new Error('An append without events'));
+    if (this.#failure !== undefined)
+      return Promise.reject(new StoreUnavailable('not_written', this.#failure));
+    this.#lastId += 1;
+    const id = this.#lastId;
+    this.#outbox.push({
+      id,
+      stream,
+      expected,
+      count,
+      keys: commands.map(({ meta }) => meta.key),
+      payload: encodeAppend(commands),
+    });
+    this.#flushSoon();
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { stream, expected, count, resolve, reject });
+    });
+  }
+
+  override async findCommands(
+    stream: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+    return this.#log.findCommands(stream, keys);
+  }
+
+  override readStream(...args: Parameters<EventLog['readStream']>): Promise<readonly StoredEvent[]> {
+    return this.#log.readStream(...args);
+  }
+
+  override readAll(...args: Parameters<EventLog['readAll']>): Promise<readonly StoredEvent[]> {
+    return this.#log.readAll(...args);
+  }
+
+  override head(): Promise<Position> {
+    return this.#log.head();
+  }
+
+  override changed(...args: Parameters<EventLog['changed']>): Promise<void> {
+    return this.#log.changed(...args);
+  }
+
+  /** Commits what was appended, and closes the file. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#flush();
+    if (this.#failure === undefined)
+      await new Promise<void>((resolve) => {
+        this.#closed = resolve;
+        this.#send({ type: 'close' });
+      });
+    this.#failure ??= 'The event store is closed';
+    this.#log.closeConnection();
+    await this.#worker.terminate();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // One message carries all that this turn of the event loop appends.
+    setImmediate(() => {
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    if (this.#outbox.length === 0 && this.#snapshots.length === 0) return;
+    const message: ToWriter = {
+      type: 'append',
+      now: this.#options.now(),
+      jobs: this.#outbox,
+      snapshots: this.#snapshots,
+    };
+    this.#outbox = [];
+    this.#snapshots = [];
+    this.#send(message);
+  }
+
+  #send(message: ToWriter): void {
+    this.#worker.postMessage(message);
+  }
+
+  #answered(message: FromWriter): void {
+    if (message.type === 'closed') this.#closed?.();
+    if (message.type !== 'results') return;
+    for (const result of message.results) {
+      const pending = this.#pending.get(result.id);
+      this.#pending.delete(result.id);
+      if (pending !== undefined) this.#settle(pending, result);
+    }
+    this.#options.onCommit?.(message.results.length, message.events, message.ms);
+    this.#log.wake();
+    this.#options.onAppended?.();
+  }
+
+  #settle({ stream, expected, count, resolve, reject }: Pending, result: AppendResult): void {
+    switch (result.result) {
+      case 'appended': {
+        const first = result.position - count + 1;
+        resolve(Array.from({ length: count }, (_, index) => first + index));
+        return;
+      }
+      case 'conflict':
+        reject(new RevisionConflict(stream, expected));
+        return;
+      case 'duplicate':
+        reject(new DuplicateCommands(stream, result.keys));
+        return;
+      case 'failed':
+        if (result.outcome === 'unknown') this.#failure = result.message;
+        reject(new StoreUnavailable(result.outcome, result.message));
+    }
+  }
+
+  #died(why: string): void {
+    this.#failure ??= `The event store stopped: ${why}. Restart the ledger`;
+    for (const { reject } of this.#pending.values())
+      reject(new StoreUnavailable('unknown', this.#failure));
+    this.#pending.clear();
+    this.#closed?.();
+  }
+}
+
+type SnapshotBounds = Readonly<{
+  stream: string;
+  version: number;
+  at: Instant;
+  position: Position;
+}>;
+
+/** The log, and what only the store's own side looks up in it. */
+class FindingLog extends SqliteEventLog {
+  readonly #key = this.db.prepare(
+    `SELECT a.position_last, a.revision_last, a.count, a.payload, s.name
+     FROM streams s JOIN appends a ON a.position_last = coalesce(
+       (SELECT position FROM keys_0 WHERE stream = s.id AND key = ?2),
+       (SELECT position FROM keys_1 WHERE stream = s.id AND key = ?2))
+     WHERE s.name = ?1`,
+  );
+  readonly #snapshot = this.db.prepare(
+    `SELECT * FROM snapshots WHERE stream = ? AND version = ? AND at <= ? AND position <= ?
+     ORDER BY revision DESC LIMIT 1`,
+  );
+
+  findCommands(
+    stream: string,
+    keys: readonly string[],
+  ): ReadonlyMap<string, readonly StoredEvent[]> {
+    const found = new Map<string, readonly StoredEvent[]>();
+    for (const key of keys) {
+      const row = this.#key.get(stream, key);
+      if (row === undefined) continue;
+      const events = decodeAppend(row as AppendRow).filter(({ meta }) => meta.key === key);
+      found.set(key, events);
+    }
+    return found;
+  }
+
+  snapshot({ stream, version, at, position }: SnapshotBounds): Snapshot | undefined {
+    return this.#snapshot.get(stream, version, at, position) as Snapshot | undefined;
+  }
+}
+
+class SqliteSnapshots extends SnapshotStore {
+  readonly #load: (bounds: SnapshotBounds) => Snapshot | undefined;
+  readonly #save: (snapshot: Snapshot) => void;
+
+  constructor(
+    load: (bounds: SnapshotBounds) => Snapshot | undefined,
+    save: (snapshot: Snapshot) => void,
+  ) {
+    super();
+    this.#load = load;
+    this.#save = save;
+  }
+
+  override async load(
+    stream: string,
+    version: number,
+    { at = Number.MAX_SAFE_INTEGER, position = Number.MAX_SAFE_INTEGER }: Readonly<{
+      at?: Instant;
+      position?: Position;
+    }> = {},
+  ): Promise<Snapshot | undefined> {
+    return this.#load({ stream, version, at, position });
+  }
+
+  override save(snapshot: Snapshot): void {
+    this.#save(snapshot);
+  }
+}

@@ -1,0 +1,3 @@
+export * from './event-log.js';
+export * from './event-store.js';
+export { FolderTooNew } from './schema.js';

@@ -1,0 +1,72 @@
+import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite';
+
+/** A step from one schema version to the next. */
+export type Migration = (db: DatabaseSyncInstance) => void;
+
+/** The steps that make events.db what this program expects; step n leads to version n + 1. Never change one that was released. */
+export const eventMigrations: readonly Migration[] = [
+  (db) => {
+    db.exec(`
+      CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+      CREATE TABLE appends (
+        position_last INTEGER PRIMARY KEY,
+        stream INTEGER NOT NULL,
+        revision_last INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        payload TEXT NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX appends_by_stream ON appends (stream, revision_last);
+      CREATE TABLE keys_0 (
+        stream INTEGER NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (stream, key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE keys_1 (
+        stream INTEGER NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (stream, key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE key_generation (current INTEGER NOT NULL, since INTEGER NOT NULL) STRICT;
+      INSERT INTO key_generation VALUES (0, 0);
+      CREATE TABLE snapshots (
+        stream TEXT NOT NULL, version INTEGER NOT NULL, revision INTEGER NOT NULL,
+        at INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (stream, version, revision)
+      ) STRICT;
+    `);
+  },
+];
+
+/** The folder was written by a newer program than this one. */
+export class FolderTooNew extends Error {
+  override readonly name = 'FolderTooNew';
+}
+
+/** Opens a database for writing, durably, and brings its schema up to date. */
+export const openForWriting = (
+  file: string,
+  migrations: readonly Migration[],
+  synchronous: 'FULL' | 'NORMAL',
+): DatabaseSyncInstance => {
+  const db = new DatabaseSync(file);
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;`);
+  const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (row.user_version > migrations.length) {
+    db.close();
+    throw new FolderTooNew(
+      `${file} has schema version ${String(row.user_version)}, and this program knows ${String(migrations.length)}. Run the newer Scrip that wrote it, or restore a backup made before.`,
+    );
+  }
+  for (let version = row.user_version; version < migrations.length; version += 1) {
+    db.exec('BEGIN IMMEDIATE');
+    migrations[version]?.(db);
+    db.exec(`PRAGMA user_version = ${String(version + 1)}`);
+    db.exec('COMMIT');
+  }
+  return db;
+};
+
+/** Opens a database that another connection writes. */
+export const openForReading = (file: string): DatabaseSyncInstance => {
+  const db = new DatabaseSync(file, { readOnly: true });
+  db.exec('PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;');
+  return db;
+};

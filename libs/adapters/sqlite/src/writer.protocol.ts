@@ -1,0 +1,44 @@
+/** What the store asks of its writer thread, and what the thread answers. One message carries many appends. */
+
+export type AppendJob = Readonly<{
+  id: number;
+  stream: string;
+  expected: number;
+  count: number;
+  keys: readonly string[];
+  payload: string;
+}>;
+
+export type SnapshotJob = Readonly<{
+  stream: string;
+  version: number;
+  revision: number;
+  at: number;
+  position: number;
+  state: string;
+}>;
+
+export type ToWriter =
+  | Readonly<{ type: 'append'; now: number; jobs: readonly AppendJob[]; snapshots: readonly SnapshotJob[] }>
+  | Readonly<{ type: 'close' }>;
+
+/** How one append ended; `position` is that of its last event. */
+export type AppendResult =
+  | Readonly<{ id: number; result: 'appended'; position: number }>
+  | Readonly<{ id: number; result: 'conflict' }>
+  | Readonly<{ id: number; result: 'duplicate'; keys: readonly string[] }>
+  | Readonly<{ id: number; result: 'failed'; outcome: 'not_written' | 'unknown'; message: string }>;
+
+export type FromWriter =
+  | Readonly<{ type: 'opened' }>
+  | Readonly<{ type: 'failed'; message: string }>
+  | Readonly<{ type: 'results'; results: readonly AppendResult[]; events: number; ms: number }>
+  | Readonly<{ type: 'closed' }>;
+
+export type WriterOptions = Readonly<{
+  file: string;
+  /** How long a generation of idempotency keys grows before the one before it is dropped. */
+  keyGenerationMs: number;
+  /** The most pages the file may have; to rehearse a full disk. */
+  pagesMax?: number;
+}>;

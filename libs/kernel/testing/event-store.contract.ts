@@ -1,0 +1,140 @@
+import { beforeEach, expect, it } from '@jest/globals';
+import {
+  type CommandEvents,
+  DuplicateCommands,
+  type EventStore,
+  LOG_START,
+  NO_STREAM,
+  RevisionConflict,
+  type StoredEvent,
+} from '@scrip/kernel';
+
+const command = (key: string, count = 1): CommandEvents => ({
+  meta: { key, hash: `hash of ${key}`, actor: 'test', cause: 'contract' },
+  at: 1_700_000_000_000,
+  events: Array.from({ length: count }, (_, index) => ({
+    type: 'Happened',
+    version: 1,
+    data: { key, index, text: 'ünïcödé 💶' },
+  })),
+});
+
+const keysOf = (events: readonly StoredEvent[]): string[] => events.map(({ meta }) => meta.key);
+
+/** What every event store must do. An adapter's spec is one call of this; `open` gives an empty store. */
+export const eventStoreContract = (open: () => Promise<EventStore>): void => {
+  let store: EventStore;
+  beforeEach(async () => {
+    store = await open();
+  });
+
+  it('reads nothing from a stream that was never written, and has no head', async () => {
+    expect(await store.readStream('s', 0, 10)).toEqual([]);
+    expect(await store.readAll(LOG_START, 10)).toEqual([]);
+    expect(await store.head()).toBe(LOG_START);
+  });
+
+  it('reads back what was appended, in order and whole', async () => {
+    const positions = await store.append('s', NO_STREAM, [command('a', 2), command('b')]);
+    const events = await store.readStream('s', 0, 10);
+    expect(events).toHaveLength(3);
+    expect(events.map(({ revision }) => revision)).toEqual([0, 1, 2]);
+    expect(events.map(({ position }) => position)).toEqual(positions);
+    expect(events[1]).toEqual({
+      stream: 's',
+      revision: 1,
+      position: positions[1],
+      at: 1_700_000_000_000,
+      type: 'Happened',
+      version: 1,
+      data: { key: 'a', index: 1, text: 'ünïcödé 💶' },
+      meta: { key: 'a', hash: 'hash of a', actor: 'test', cause: 'contract' },
+    });
+  });
+
+  it('reads a stream from any revision, within any limit', async () => {
+    await store.append('s', NO_STREAM, [command('a', 3)]);
+    await store.append('s', 2, [command('b', 3)]);
+    const revisions = (await store.readStream('s', 1, 3)).map(({ revision }) => revision);
+    expect(revisions).toEqual([1, 2, 3]);
+    expect(await store.readStream('s', 6, 3)).toEqual([]);
+  });
+
+  it('reads the whole log in the order of positions, from any position', async () => {
+    await store.append('s', NO_STREAM, [command('a')]);
+    const [second] = await store.append('t', NO_STREAM, [command('b')]);
+    await store.append('s', 0, [command('c')]);
+    expect(keysOf(await store.readAll(LOG_START, 10))).toEqual(['a', 'b', 'c']);
+    expect(keysOf(await store.readAll(second ?? 0, 10))).toEqual(['c']);
+    const all = await store.readAll(LOG_START, 10);
+    expect(await store.head()).toBe(all.at(-1)?.position);
+  });
+
+  it('keeps streams apart', async () => {
+    await store.append('s', NO_STREAM, [command('a')]);
+    await store.append('t', NO_STREAM, [command('a')]);
+    expect(keysOf(await store.readStream('t', 0, 10))).toEqual(['a']);
+  });
+
+  it.each([
+    ['a new stream', 's-new', 0],
+    ['a stream that has moved on', 's', NO_STREAM],
+    ['a stream that has not come so far', 's', 5],
+  ])('refuses to append to %s at the wrong revision, and writes nothing', async (_, stream, expected) => {
+    await store.append('s', NO_STREAM, [command('a')]);
+    await expect(store.append(stream, expected, [command('b')])).rejects.toThrow(RevisionConflict);
+    expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
+  });
+
+  it('lets one of two racing writers win', async () => {
+    const results = await Promise.allSettled([
+      store.append('s', NO_STREAM, [command('a')]),
+      store.append('s', NO_STREAM, [command('b')]),
+    ]);
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
+  });
+
+  it('refuses commands that it has seen, names them, and writes nothing of the append', async () => {
+    await store.append('s', NO_STREAM, [command('a'), command('b')]);
+    const again = store.append('s', 1, [command('b'), command('c')]);
+    await expect(again).rejects.toThrow(DuplicateCommands);
+    await expect(again).rejects.toMatchObject({ keys: ['b'] });
+    expect(await store.readStream('s', 0, 10)).toHaveLength(2);
+  });
+
+  it('recognises an identical append that succeeded before', async () => {
+    await store.append('s', NO_STREAM, [command('a')]);
+    await expect(store.append('s', NO_STREAM, [command('a')])).rejects.toThrow(DuplicateCommands);
+  });
+
+  it('finds the events of a command by its key, in its stream only', async () => {
+    await store.append('s', NO_STREAM, [command('a'), command('b', 2), command('c')]);
+    await store.append('t', NO_STREAM, [command('b')]);
+    const found = await store.findCommands('s', ['b', 'unknown']);
+    expect([...found.keys()]).toEqual(['b']);
+    expect(found.get('b')?.map(({ revision }) => revision)).toEqual([1, 2]);
+    expect(await store.findCommands('u', ['b'])).toEqual(new Map());
+  });
+
+  it('refuses an append without events', async () => {
+    await expect(store.append('s', NO_STREAM, [])).rejects.toThrow('without events');
+  });
+
+  it('keeps many appends at once, each in its stream', async () => {
+    const streams = Array.from({ length: 200 }, (_, index) => `s${index}`);
+    await Promise.all(streams.map((stream) => store.append(stream, NO_STREAM, [command('k')])));
+    const events = await store.readAll(LOG_START, 1_000);
+    expect(new Set(events.map(({ stream }) => stream)).size).toBe(200);
+  });
+
+  it('wakes who waits for news, and who no longer does', async () => {
+    const waiting = store.changed(LOG_START, new AbortController().signal);
+    await store.append('s', NO_STREAM, [command('a')]);
+    await waiting;
+    const stop = new AbortController();
+    const given = store.changed(await store.head(), stop.signal);
+    stop.abort();
+    await given;
+  });
+};
