@@ -37,7 +37,12 @@ export class SqliteEventLog extends EventLog {
     from: Revision,
     limit: number,
   ): Promise<readonly StoredEvent[]> {
-    const events = take(this.#stream.iterate(stream, from), from, limit, ({ revision }) => revision);
+    const events = take(
+      this.#stream.iterate(stream, from),
+      from,
+      limit,
+      ({ revision }) => revision,
+    );
     return events.slice(0, limit);
   }
 

@@ -39,9 +39,10 @@ export const decodeAppend = (row: AppendRow): StoredEvent[] => {
   const { name: stream, position_last, revision_last, count, payload } = row;
   const result: StoredEvent[] = [];
   let behind = count;
-  for (const [key, hash, actor, cause, at, events] of JSON.parse(payload) as readonly CommandRow[]) {
-    const meta: CommandMeta =
-      cause === null ? { key, hash, actor } : { key, hash, actor, cause };
+  for (const [key, hash, actor, cause, at, events] of JSON.parse(
+    payload,
+  ) as readonly CommandRow[]) {
+    const meta: CommandMeta = cause === null ? { key, hash, actor } : { key, hash, actor, cause };
     for (const [type, version, data] of events) {
       behind -= 1;
       const revision = revision_last - behind;
@@ -50,6 +51,8 @@ export const decodeAppend = (row: AppendRow): StoredEvent[] => {
     }
   }
   if (behind !== 0)
-    throw new Error(`The append that ends at position ${String(position_last)} is damaged: ${String(count)} events were written, ${String(count - behind)} can be read`);
+    throw new Error(
+      `The append that ends at position ${String(position_last)} is damaged: ${String(count)} events were written, ${String(count - behind)} can be read`,
+    );
   return result;
 };

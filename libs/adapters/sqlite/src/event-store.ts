@@ -141,7 +141,9 @@ export class SqliteEventStore extends EventStore {
     return this.#log.findCommands(stream, keys);
   }
 
-  override readStream(...args: Parameters<EventLog['readStream']>): Promise<readonly StoredEvent[]> {
+  override readStream(
+    ...args: Parameters<EventLog['readStream']>
+  ): Promise<readonly StoredEvent[]> {
     return this.#log.readStream(...args);
   }
 
@@ -299,7 +301,10 @@ class SqliteSnapshots extends SnapshotStore {
   override async load(
     stream: string,
     version: number,
-    { at = Number.MAX_SAFE_INTEGER, position = Number.MAX_SAFE_INTEGER }: Readonly<{
+    {
+      at = Number.MAX_SAFE_INTEGER,
+      position = Number.MAX_SAFE_INTEGER,
+    }: Readonly<{
       at?: Instant;
       position?: Position;
     }> = {},

@@ -47,7 +47,9 @@ export const openForWriting = (
   synchronous: 'FULL' | 'NORMAL',
 ): DatabaseSyncInstance => {
   const db = new DatabaseSync(file);
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;`);
+  db.exec(
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;`,
+  );
   const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (row.user_version > migrations.length) {
     db.close();

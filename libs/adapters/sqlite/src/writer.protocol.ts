@@ -19,7 +19,12 @@ export type SnapshotJob = Readonly<{
 }>;
 
 export type ToWriter =
-  | Readonly<{ type: 'append'; now: number; jobs: readonly AppendJob[]; snapshots: readonly SnapshotJob[] }>
+  | Readonly<{
+      type: 'append';
+      now: number;
+      jobs: readonly AppendJob[];
+      snapshots: readonly SnapshotJob[];
+    }>
   | Readonly<{ type: 'close' }>;
 
 /** How one append ended; `position` is that of its last event. */

@@ -1,5 +1,10 @@
 import type { DatabaseSyncInstance } from '@photostructure/sqlite';
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
 import { eventMigrations, openForWriting } from './schema.js';
 import type {
   AppendJob,
@@ -38,11 +43,15 @@ class Writer {
   constructor(options: WriterOptions) {
     this.#options = options;
     const db = openForWriting(options.file, eventMigrations, 'FULL');
-    if (options.pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${String(options.pagesMax)}`);
+    if (options.pagesMax !== undefined)
+      db.exec(`PRAGMA max_page_count = ${String(options.pagesMax)}`);
     this.#db = db;
     this.#position =
-      (db.prepare('SELECT max(position_last) AS last FROM appends').get() as { last: number | null })
-        .last ?? 0;
+      (
+        db.prepare('SELECT max(position_last) AS last FROM appends').get() as {
+          last: number | null;
+        }
+      ).last ?? 0;
     const { current, since } = db.prepare('SELECT current, since FROM key_generation').get() as {
       current: number;
       since: number;
@@ -54,7 +63,8 @@ class Writer {
     this.#addAppend = db.prepare('INSERT INTO appends VALUES (?, ?, ?, ?, ?)');
     const find = (n: 0 | 1): Statement =>
       db.prepare(`SELECT 1 FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
-    const add = (n: 0 | 1): Statement => db.prepare(`INSERT INTO keys_${String(n)} VALUES (?, ?, ?)`);
+    const add = (n: 0 | 1): Statement =>
+      db.prepare(`INSERT INTO keys_${String(n)} VALUES (?, ?, ?)`);
     this.#findKey = [find(0), find(1)];
     this.#addKey = [add(0), add(1)];
   }
@@ -66,7 +76,8 @@ class Writer {
 
   /** Commits the jobs together, each on its own merits. After a failed commit none of them counts. */
   commit(now: number, jobs: readonly AppendJob[]): readonly AppendResult[] {
-    if (this.#broken !== undefined) return jobs.map(({ id }) => failed(id, 'not_written', this.#broken));
+    if (this.#broken !== undefined)
+      return jobs.map(({ id }) => failed(id, 'not_written', this.#broken));
     const before = this.#position;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
@@ -122,7 +133,8 @@ class Writer {
 
   #append({ id, stream, expected, count, keys, payload }: AppendJob): AppendResult {
     const head = this.#head(stream);
-    const duplicates = head === undefined ? [] : keys.filter((key) => this.#knows(head.stream, key));
+    const duplicates =
+      head === undefined ? [] : keys.filter((key) => this.#knows(head.stream, key));
     if (duplicates.length > 0) return { id, result: 'duplicate', keys: duplicates };
     if ((head?.revision ?? -1) !== expected) return { id, result: 'conflict' };
     const own = head ?? this.#newStream(stream);
@@ -173,7 +185,12 @@ const failed = (
   id: number,
   outcome: 'not_written' | 'unknown',
   message: string | undefined,
-): AppendResult => ({ id, result: 'failed', outcome, message: message ?? 'The event store is closed' });
+): AppendResult => ({
+  id,
+  result: 'failed',
+  outcome,
+  message: message ?? 'The event store is closed',
+});
 
 const serve = (port: MessagePort): void => {
   const answer = (message: FromWriter): void => {

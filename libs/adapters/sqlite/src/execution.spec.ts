@@ -1,0 +1,346 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  type CommandEvents,
+  type CommandOutcome,
+  type EventStore,
+  Execution,
+  type ExecutionLimits,
+  LOG_START,
+  type Message,
+  type MessageOf,
+  NO_STREAM,
+  type Position,
+  Refusal,
+  type StreamKind,
+  StoreUnavailable,
+  catalog,
+  record,
+  whole,
+} from '@scrip/kernel';
+import { SqliteEventStore } from './event-store.js';
+
+// Execution is tested on the embedded store, with a purse that never goes below zero for a domain.
+
+const purseEvents = catalog({ Filled: { amount: whole(1) }, Spent: { amount: whole(1) } });
+type PurseEvent = MessageOf<typeof purseEvents>;
+type PurseCommand = Message<'Fill', { amount: number }> | Message<'Spend', { amount: number }>;
+type Purse = Readonly<{ balance: number; events: number }>;
+
+const purses: StreamKind<Purse, PurseCommand, PurseEvent> = {
+  category: 'purse',
+  events: purseEvents,
+  decider: {
+    initialState: { balance: 0, events: 0 },
+    decide: ({ type, at, data }, { balance }) => {
+      if (type === 'Fill') return [{ type: 'Filled', at, data }];
+      if (data.amount > balance)
+        throw new Refusal('INSUFFICIENT', `Needs ${data.amount}, holds ${balance}.`);
+      return [{ type: 'Spent', at, data }];
+    },
+    evolve: ({ balance, events }, { type, data }) => ({
+      balance: type === 'Filled' ? balance + data.amount : balance - data.amount,
+      events: events + 1,
+    }),
+  },
+  snapshot: {
+    version: 1,
+    codec: record({ balance: whole(0), events: whole(0) }),
+    sizeOf: () => 1,
+  },
+};
+
+let folder: string;
+let store: SqliteEventStore;
+let commits: number;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'scrip-'));
+  commits = 0;
+  store = await SqliteEventStore.open(join(folder, 'events.db'), {
+    now: () => 1,
+    onCommit: () => {
+      commits += 1;
+    },
+  });
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+const executionOn = (on: EventStore = store, limits: Partial<ExecutionLimits> = {}): Execution =>
+  new Execution({ store: on, snapshots: store.snapshots, random: () => 0, limits });
+
+let keys = 0;
+const run = (
+  execution: Execution,
+  type: 'Fill' | 'Spend',
+  amount: number,
+  { key = `k${(keys += 1)}`, hash = 'h', dryRun = false, stream = 'purse-a' } = {},
+): Promise<CommandOutcome<PurseEvent>> =>
+  execution.run(purses, {
+    stream,
+    commands: [{ type, at: 1_000, data: { amount } }],
+    meta: { key, hash, actor: 'test' },
+    dryRun,
+  });
+
+const balance = async (execution: Execution): Promise<number> =>
+  (await execution.stateAt(purses, 'purse-a')).state.balance;
+
+/** The embedded store with one fault at a time in front of it. */
+const faulty = (
+  fault: (
+    append: () => Promise<readonly Position[]>,
+    attempt: number,
+  ) => Promise<readonly Position[]>,
+): EventStore => {
+  let attempt = 0;
+  return new Proxy(store, {
+    get: (target, name): unknown => {
+      if (name === 'append')
+        return (stream: string, expected: number, commands: readonly CommandEvents[]) =>
+          fault(() => target.append(stream, expected, commands), (attempt += 1));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+};
+
+describe('a command', () => {
+  it('answers with its events, their revisions and positions', async () => {
+    const { events, position, replayed } = await run(executionOn(), 'Fill', 5);
+    expect(events.map(({ event, revision }) => [event.type, revision])).toEqual([['Filled', 0]]);
+    expect([position, replayed]).toEqual([1, false]);
+  });
+
+  it('is refused by the rule it breaks, and writes nothing', async () => {
+    const execution = executionOn();
+    await expect(run(execution, 'Spend', 1)).rejects.toMatchObject({ code: 'INSUFFICIENT' });
+    expect(await store.head()).toBe(LOG_START);
+  });
+
+  it('answers a dry run like a real one, and writes nothing', async () => {
+    const execution = executionOn();
+    await run(execution, 'Fill', 5);
+    const dry = await run(execution, 'Spend', 3, { key: 'x', dryRun: true });
+    expect(dry.dryRun).toBe(true);
+    expect(await balance(execution)).toBe(5);
+    const real = await run(execution, 'Spend', 3, { key: 'x' });
+    expect(real.events.map(({ event, revision }) => [event, revision])).toEqual(
+      dry.events.map(({ event, revision }) => [event, revision]),
+    );
+    await expect(run(execution, 'Spend', 3, { dryRun: true })).rejects.toThrow('holds 2');
+  });
+});
+
+describe('commands that come together', () => {
+  it('go out in far fewer appends than there are commands, each decided on its own', async () => {
+    const execution = executionOn();
+    await run(execution, 'Fill', 100);
+    commits = 0;
+    const results = await Promise.allSettled(
+      Array.from({ length: 150 }, () => run(execution, 'Spend', 1)),
+    );
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(100);
+    expect(await balance(execution)).toBe(0);
+    expect(commits).toBeLessThan(5);
+  });
+
+  it('are all accepted or none when one request brings them', async () => {
+    const execution = executionOn();
+    await run(execution, 'Fill', 5);
+    const spend = (...amounts: number[]): Promise<unknown> =>
+      execution.run(purses, {
+        stream: 'purse-a',
+        commands: amounts.map((amount) => ({ type: 'Spend' as const, at: 1, data: { amount } })),
+        meta: { key: amounts.join(), hash: 'h', actor: 'test' },
+      });
+    await expect(spend(3, 3)).rejects.toMatchObject({ details: { index: 1 } });
+    expect(await balance(execution)).toBe(5);
+    await spend(3, 2);
+    expect(await balance(execution)).toBe(0);
+  });
+
+  it('are refused with OVERLOADED beyond the queue, and nothing of them is written', async () => {
+    const execution = executionOn(store, { queuedPerStreamMax: 3 });
+    const results = await Promise.allSettled(
+      Array.from({ length: 5 }, () => run(execution, 'Fill', 1)),
+    );
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(2);
+    expect(refused[0]).toMatchObject({ reason: { code: 'OVERLOADED' } });
+    expect(await balance(execution)).toBe(3);
+  });
+});
+
+describe('an idempotency key', () => {
+  it('gives one effect and equal answers, however many ask at once', async () => {
+    const execution = executionOn();
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, () => run(execution, 'Fill', 7, { key: 'once' })),
+    );
+    expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome.events))).size).toBe(1);
+    expect(outcomes.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    expect(await balance(execution)).toBe(7);
+  });
+
+  it('gives the first result again later, in another process too', async () => {
+    const first = await run(executionOn(), 'Fill', 7, { key: 'once' });
+    const again = await run(executionOn(), 'Fill', 7, { key: 'once' });
+    expect(again).toEqual({ ...first, replayed: true });
+  });
+
+  it('gives the first result again although the command would be refused by now', async () => {
+    const execution = executionOn();
+    await run(execution, 'Fill', 5);
+    const first = await run(execution, 'Spend', 5, { key: 'all' });
+    const again = await run(execution, 'Spend', 5, { key: 'all' });
+    expect(again).toEqual({ ...first, replayed: true });
+  });
+
+  it('is refused for another body, at once and later', async () => {
+    const execution = executionOn();
+    const together = await Promise.allSettled([
+      run(execution, 'Fill', 1, { key: 'k', hash: 'a' }),
+      run(execution, 'Fill', 2, { key: 'k', hash: 'b' }),
+    ]);
+    expect(together[1]).toMatchObject({ reason: { code: 'IDEMPOTENCY_KEY_REUSED' } });
+    const later = run(execution, 'Fill', 2, { key: 'k', hash: 'b' });
+    await expect(later).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('of a refused command may be used again', async () => {
+    const execution = executionOn();
+    await expect(run(execution, 'Spend', 5, { key: 'k' })).rejects.toThrow(Refusal);
+    await run(execution, 'Fill', 5);
+    expect((await run(execution, 'Spend', 5, { key: 'k' })).replayed).toBe(false);
+  });
+
+  it('belongs to its stream', async () => {
+    const execution = executionOn();
+    await run(execution, 'Fill', 1, { key: 'k' });
+    const other = await run(execution, 'Fill', 1, { key: 'k', stream: 'purse-b' });
+    expect(other.replayed).toBe(false);
+  });
+
+  it('does not hold up new commands that come with a repetition', async () => {
+    await run(executionOn(), 'Fill', 1, { key: 'old' });
+    const execution = executionOn();
+    const [old, fresh] = await Promise.all([
+      run(execution, 'Fill', 1, { key: 'old' }),
+      run(execution, 'Fill', 2, { key: 'new' }),
+    ]);
+    expect([old.replayed, fresh.replayed]).toEqual([true, false]);
+    expect(await balance(execution)).toBe(3);
+  });
+});
+
+describe('two processes on one stream', () => {
+  it('never spend the same credit, whoever comes first', async () => {
+    const [one, two] = [executionOn(), executionOn()];
+    await run(one, 'Fill', 50);
+    const results = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) => run(index % 2 === 0 ? one : two, 'Spend', 1)),
+    );
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(50);
+    expect(await balance(one)).toBe(0);
+  });
+
+  it('end in CONFLICT after a bounded number of tries', async () => {
+    let others = NO_STREAM;
+    const raced = faulty(async (append) => {
+      const meta = { key: `other${(others += 1)}`, hash: 'h', actor: 'other' };
+      const events = [{ type: 'Filled', version: 1, data: { amount: 1 } }];
+      await store.append('purse-a', others - 1, [{ meta, at: 1, events }]);
+      return append();
+    });
+    const execution = executionOn(raced, { conflictsMax: 3, retryPauseMs: 0 });
+    await expect(run(execution, 'Fill', 1)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(others).toBe(3);
+  });
+});
+
+describe('an append of unknown outcome', () => {
+  it('that was written is answered once, from the log', async () => {
+    const lost = faulty(async (append, attempt) => {
+      const positions = await append();
+      if (attempt === 1) throw new StoreUnavailable('unknown', 'The answer was lost');
+      return positions;
+    });
+    const execution = executionOn(lost);
+    const { events } = await run(execution, 'Fill', 5);
+    expect(events).toHaveLength(1);
+    expect(await balance(execution)).toBe(5);
+    await run(execution, 'Spend', 5);
+  });
+
+  it('that was not written is repeated', async () => {
+    const lost = faulty(async (append, attempt) => {
+      if (attempt < 3) throw new StoreUnavailable('unknown', 'The request was lost');
+      return append();
+    });
+    await run(executionOn(lost), 'Fill', 5);
+    expect(await balance(executionOn())).toBe(5);
+  });
+
+  it('is refused after a bounded number of tries, saying that it may have taken effect', async () => {
+    const down = faulty(async () => {
+      throw new StoreUnavailable('unknown', 'No node answers');
+    });
+    const failed = run(executionOn(down, { unknownRetriesMax: 2, retryPauseMs: 0 }), 'Fill', 5);
+    await expect(failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(failed).rejects.toThrow('retry with the same Idempotency-Key');
+  });
+});
+
+describe('a snapshot', () => {
+  it('shortens loading and changes no result', async () => {
+    const writer = executionOn(store, { snapshotEveryEvents: 10, batchMax: 5 });
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(Array.from({ length: 5 }, () => run(writer, 'Fill', 2)));
+    await run(writer, 'Spend', 1);
+    const loaded = await writer.stateAt(purses, 'purse-a');
+    expect(loaded.state).toEqual({ balance: 99, events: 51 });
+    expect(loaded.eventsRead).toBeLessThan(12);
+    const past = await writer.stateAt(purses, 'purse-a', { position: 7 });
+    expect(past.state).toEqual({ balance: 14, events: 7 });
+  });
+
+  it('that cannot be read is as good as none', async () => {
+    await run(executionOn(), 'Fill', 5);
+    store.snapshots.save({
+      stream: 'purse-a',
+      revision: 0,
+      at: 1,
+      position: 1,
+      version: 1,
+      state: '{"balance":-1}',
+    });
+    await run(executionOn(), 'Fill', 1, { stream: 'purse-b' });
+    await run(executionOn(), 'Fill', 1, { stream: 'purse-b' });
+    expect(await balance(executionOn())).toBe(5);
+  });
+});
+
+describe('memory', () => {
+  it('holds no more states than it may, and loads the others again', async () => {
+    const execution = executionOn(store, { cachedStreamsMax: 3 });
+    for (const stream of ['a', 'b', 'c', 'd', 'e', 'a', 'b'])
+      await run(execution, 'Fill', 1, { stream: `purse-${stream}` });
+    expect(execution.load.cachedStreams).toBeLessThanOrEqual(3);
+    expect((await execution.stateAt(purses, 'purse-a')).state.balance).toBe(2);
+  });
+
+  it('is done with every request when execution closes, and takes no more', async () => {
+    const execution = executionOn();
+    const under = run(execution, 'Fill', 1);
+    await execution.close();
+    await under;
+    await expect(run(execution, 'Fill', 1)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+});
