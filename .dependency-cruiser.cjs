@@ -49,10 +49,10 @@ module.exports = {
     {
       name: 'libs-through-their-index',
       severity: 'error',
-      from: { path: '^(apps|libs)/(adapters/)?([^/]+)/' },
+      from: { path: '^(?:apps|libs)/(?:adapters/)?([^/]+)/' },
       to: {
-        path: '^libs/(adapters/)?[^/]+/src/(?!index\\.ts)',
-        pathNot: ['^libs/(adapters/)?$3/'],
+        path: '^libs/(?:adapters/)?[^/]+/src/(?!index\\.ts)',
+        pathNot: ['^libs/(?:adapters/)?$1/'],
       },
     },
   ],

@@ -31,7 +31,8 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      complexity: ['error', 12],
+      // A switch over a union is one decision, however many cases it has.
+      complexity: ['error', { max: 12, variant: 'modified' }],
       'max-lines': ['error', { max: 450, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
     },

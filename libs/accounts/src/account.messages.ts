@@ -38,10 +38,10 @@ export const lotOrigin = oneOf(
 
 // These names and fields are the storage format; change them only with an upcast.
 
-const money = record({ minor: whole(0), currency: text(3) });
+export const money = record({ minor: whole(0), currency: text(3) });
 
 /** A lot as it was issued; none of this ever changes. No purposes: usable for every service. */
-const lot = record({
+export const lot = record({
   lot_id: id(),
   amount: credits,
   origin: lotOrigin,
@@ -54,10 +54,10 @@ const lot = record({
 });
 
 /** What a lot gave, took back or lost. */
-const portion = record({ lot_id: id(), amount: credits });
-const portions = list(portion, LOTS_PER_EVENT_MAX);
+export const portion = record({ lot_id: id(), amount: credits });
+export const portions = list(portion, LOTS_PER_EVENT_MAX);
 
-const settings = {
+export const settings = {
   time_zone: text(64),
   tier: text(40),
   credit_line: creditsOrZero,
@@ -68,9 +68,16 @@ const settings = {
 
 /**
  * What the account holds after the event. `balance` is effective, unreserved credits less what is overdrawn;
- * `held` is what open holds reserve.
+ * `held` is what open holds reserve; `paid` is how much of the effective, unreserved credits lies in lots with a
+ * cost (the rest is promotional). `day` is the calendar day of the account's time zone at the event's `at`,
+ * `2026-11-23` (the kernel's `dayOf`): views cannot know the time zone.
  */
-const after = { balance: signedCredits, held: creditsOrZero };
+const after = {
+  balance: signedCredits,
+  held: creditsOrZero,
+  paid: creditsOrZero,
+  day: text(10),
+};
 
 const described = { description: optional(text(1_000)), details: optional(anyObject) };
 

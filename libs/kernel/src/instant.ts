@@ -51,9 +51,11 @@ const days = new Map<string, Month>();
 export const dayOf = (instant: Instant, timeZone: string): string => {
   const known = days.get(timeZone);
   if (known !== undefined && instant >= known.start && instant < known.end) return known.name;
-  const start = DateTime.fromMillis(instant, { zone: timeZone }).startOf('day');
-  const name = start.toFormat('yyyy-MM-dd');
-  days.set(timeZone, { name, start: start.toMillis(), end: start.plus({ days: 1 }).toMillis() });
+  const now = DateTime.fromMillis(instant, { zone: timeZone });
+  const name = now.toFormat('yyyy-MM-dd');
+  // Not start plus a day: a day may begin at 01:00 and be of 23 or 25 hours.
+  const end = now.endOf('day').toMillis() + 1;
+  days.set(timeZone, { name, start: now.startOf('day').toMillis(), end });
   return name;
 };
 

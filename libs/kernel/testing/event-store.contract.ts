@@ -80,11 +80,16 @@ export const eventStoreContract = (open: () => Promise<EventStore>): void => {
     ['a new stream', 's-new', 0],
     ['a stream that has moved on', 's', NO_STREAM],
     ['a stream that has not come so far', 's', 5],
-  ])('refuses to append to %s at the wrong revision, and writes nothing', async (_, stream, expected) => {
-    await store.append('s', NO_STREAM, [command('a')]);
-    await expect(store.append(stream, expected, [command('b')])).rejects.toThrow(RevisionConflict);
-    expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
-  });
+  ])(
+    'refuses to append to %s at the wrong revision, and writes nothing',
+    async (_, stream, expected) => {
+      await store.append('s', NO_STREAM, [command('a')]);
+      await expect(store.append(stream, expected, [command('b')])).rejects.toThrow(
+        RevisionConflict,
+      );
+      expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
+    },
+  );
 
   it('lets one of two racing writers win', async () => {
     const results = await Promise.allSettled([

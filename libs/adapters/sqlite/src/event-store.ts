@@ -272,9 +272,9 @@ class FindingLog extends SqliteEventLog {
   ): ReadonlyMap<string, readonly StoredEvent[]> {
     const found = new Map<string, readonly StoredEvent[]>();
     for (const key of keys) {
-      const row = this.#key.get(stream, key);
+      const row = this.#key.get(stream, key) as AppendRow | undefined;
       if (row === undefined) continue;
-      const events = decodeAppend(row as AppendRow).filter(({ meta }) => meta.key === key);
+      const events = decodeAppend(row).filter(({ meta }) => meta.key === key);
       found.set(key, events);
     }
     return found;

@@ -5,7 +5,7 @@ export type Migration = (db: DatabaseSyncInstance) => void;
 
 /** The steps that make events.db what this program expects; step n leads to version n + 1. Never change one that was released. */
 export const eventMigrations: readonly Migration[] = [
-  (db) => {
+  (db: DatabaseSyncInstance): void => {
     db.exec(`
       CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
       CREATE TABLE appends (
