@@ -17,9 +17,9 @@ import { dueBy, openLot } from './lots.js';
 import { refund } from './refunds.js';
 
 /** The least purchase, in minor units of USD. */
-export const PURCHASE_MINOR_MIN = 1_000;
+const PURCHASE_MINOR_MIN = 1_000;
 /** The most an account may hold: beyond it, sums would not fit a database's 64-bit integers. */
-export const ACCOUNT_CREDITS_MAX: Credits = 1_000_000_000_000n * CREDIT;
+const ACCOUNT_CREDITS_MAX: Credits = 1_000_000_000_000n * CREDIT;
 /** The most lots an account may have open. */
 export const OPEN_LOTS_MAX = 20_000;
 
