@@ -2,7 +2,7 @@ import type { StreamKind } from './decider.js';
 import type { CommandEvents, CommandMeta, StoredEvent, StoreUnavailable } from './event-log.js';
 import type { Message } from './message.js';
 import type { Recorded } from './projection.js';
-import { Refusal } from './refusal.js';
+import { Refusal, invariant } from './refusal.js';
 
 /** A kind of stream, whatever its state and messages. */
 export type Kind = StreamKind<unknown, Message, Message>;
@@ -39,6 +39,11 @@ export const decideAll = (
         : error;
     }
   });
+  // What a request writes is stored with one instant.
+  invariant(
+    all.every(({ at }) => at === all[0]?.at),
+    () => 'The commands of one request are of different times',
+  );
   return [all, state];
 };
 

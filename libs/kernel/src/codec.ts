@@ -11,6 +11,12 @@ export class CodecError extends Error {
   override readonly name = 'CodecError';
 }
 
+/** What a codec's values are, for the reference: in words, or by a list's items or a record's fields. */
+export type Form =
+  | string
+  | Readonly<{ list: Form; max: number }>
+  | Readonly<{ fields: Readonly<Record<string, Readonly<{ form: Form; optional: boolean }>>> }>;
+
 /**
  * Carries one value between the type the domain works with and the JSON that is stored, checking it
  * both ways: what is not of the shape is neither written nor read.
@@ -18,6 +24,7 @@ export class CodecError extends Error {
 export type Codec<T> = Readonly<{
   encode: (value: T) => Json;
   decode: (json: unknown) => T;
+  form: Form;
   /** Whether a field of this codec may be absent. */
   optional?: boolean;
 }>;
@@ -39,7 +46,7 @@ const same = <T extends Json>(what: string, holds: (value: unknown) => boolean):
     if (!holds(value)) throw new CodecError(`expected ${what}, found ${shown(value)}`);
     return value as T;
   };
-  return { encode: check, decode: check };
+  return { encode: check, decode: check, form: what };
 };
 
 const shown = (value: unknown): string => {
@@ -91,6 +98,7 @@ const amount = (what: string, min: Credits | undefined): Codec<Credits> => ({
       throw new CodecError(`expected ${what}, found ${shown(json)}`);
     return value;
   },
+  form: what,
 });
 
 /** A positive amount of credits. */
@@ -116,6 +124,7 @@ export const instant: Codec<Instant> = {
       throw new CodecError(`expected an ISO 8601 instant, found ${shown(json)}`);
     return value;
   },
+  form: 'an ISO 8601 instant',
 };
 
 /** A field that may be absent. Absent is `undefined` inside and no key in JSON; never `null`. */
@@ -124,6 +133,7 @@ export const optional = <T>(
 ): Codec<T | undefined> & { readonly optional: true } => ({
   encode: (value) => codec.encode(value as T),
   decode: (json) => codec.decode(json),
+  form: codec.form,
   optional: true,
 });
 
@@ -138,6 +148,7 @@ export const list = <T>(item: Codec<T>, max: number): Codec<readonly T[]> => {
     encode: (values) =>
       check(values).map((value, index) => at(index, () => item.encode(value as T))),
     decode: (json) => check(json).map((value, index) => at(index, () => item.decode(value))),
+    form: { list: item.form, max },
   };
 };
 
@@ -189,5 +200,13 @@ export const record = <const S extends Record<string, AnyCodec>>(shape: S): Code
   return {
     encode: (value) => convert(value, encodeField) as JsonObject,
     decode: (json) => convert(json, decodeField) as ShapeOf<S>,
+    form: {
+      fields: Object.fromEntries(
+        fields.map(([name, { form, optional: absent = false }]) => [
+          name,
+          { form, optional: absent },
+        ]),
+      ),
+    },
   };
 };

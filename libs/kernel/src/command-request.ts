@@ -37,7 +37,7 @@ export type ExecutionObserver = Readonly<{
   cacheHit?: () => void;
 }>;
 
-/** Commands for one stream, decided in order: all are accepted, or none. */
+/** Commands for one stream, given at one time and decided in order: all are accepted, or none. */
 export type CommandRequest<C> = Readonly<{
   stream: string;
   commands: readonly C[];
@@ -47,8 +47,10 @@ export type CommandRequest<C> = Readonly<{
 }>;
 
 /** What a request did. A replay gives the events of the first time. */
-export type CommandOutcome<E extends Message> = Readonly<{
+export type CommandOutcome<E extends Message, S = unknown> = Readonly<{
   events: readonly Recorded<E>[];
+  /** The state it led to; a replay has none, but the state at its position is the same. */
+  state?: S;
   position: Position;
   replayed: boolean;
   dryRun: boolean;

@@ -52,7 +52,12 @@ type Lane = {
   snapshotAt: Revision;
 };
 
-type Decided = { readonly waiting: Waiting; readonly events: readonly Message[] };
+type Decided = {
+  readonly waiting: Waiting;
+  readonly events: readonly Message[];
+  /** The state after it. */
+  readonly state: unknown;
+};
 type Batch = {
   readonly decided: readonly Decided[];
   readonly state: unknown;
@@ -104,10 +109,10 @@ export class Execution {
   async run<S, C extends Message, E extends Message>(
     kind: StreamKind<S, C, E>,
     request: CommandRequest<C>,
-  ): Promise<CommandOutcome<E>> {
+  ): Promise<CommandOutcome<E, S>> {
     const lane = this.#laneFor(kind as unknown as Kind, request.stream);
     const outcome = await this.#enqueue(lane, request);
-    return outcome as CommandOutcome<E>;
+    return outcome as CommandOutcome<E, S>;
   }
 
   /** The state of a stream now, or as it was at an instant or position, both included. */
@@ -295,13 +300,12 @@ export class Execution {
       try {
         const [events, next] = decideAll(lane.kind, state, waiting.request.commands);
         if (waiting.request.dryRun === true) {
-          dry.push([
-            waiting,
-            this.#outcome(lane, waiting, events, loaded.revision + count, loaded),
-          ]);
+          const after = loaded.revision + count;
+          const outcome = this.#outcome(lane, { waiting, events, state: next }, after, loaded);
+          dry.push([waiting, outcome]);
           continue;
         }
-        decided.push({ waiting, events });
+        decided.push({ waiting, events, state: next });
         count += events.length;
         state = next;
       } catch (error) {
@@ -314,8 +318,7 @@ export class Execution {
   /** The outcome of a request whose events come after a revision; positions are not known for a dry run. */
   #outcome(
     lane: Lane,
-    { request }: Waiting,
-    events: readonly Message[],
+    { waiting: { request }, events, state }: Decided,
     after: Revision,
     { position }: { readonly position: Position },
     positions?: readonly Position[],
@@ -329,6 +332,7 @@ export class Execution {
     }));
     return {
       events: recorded,
+      state,
       position: recorded.at(-1)?.position ?? position,
       replayed: false,
       dryRun: request.dryRun === true,
@@ -383,15 +387,17 @@ export class Execution {
         position: positions.at(-1) ?? loaded.position,
       });
       this.#observer.batch?.(batch.decided.length, batch.count);
-      this.#snapshot(lane);
     }
     let done = 0;
-    for (const { waiting, events } of batch.decided) {
-      const own = positions.slice(done, done + events.length);
-      const outcome = this.#outcome(lane, waiting, events, loaded.revision + done, loaded, own);
-      done += events.length;
-      this.#settle(lane, waiting, { outcome });
+    for (const decided of batch.decided) {
+      const count = decided.events.length;
+      const own = positions.slice(done, done + count);
+      const outcome = this.#outcome(lane, decided, loaded.revision + done, loaded, own);
+      done += count;
+      this.#settle(lane, decided.waiting, { outcome });
     }
+    // Last: what is written is answered, whatever becomes of its snapshot.
+    if (batch.count > 0) this.#snapshot(lane);
   }
 
   #snapshot(lane: Lane): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { formatInstant, isTimeZone, monthOf, parseInstant } from './instant.js';
+import { dayOf, formatInstant, isTimeZone, monthOf, parseInstant, startOfDay } from './instant.js';
 
 const at = (text: string): number => Date.parse(text);
 
@@ -40,5 +40,28 @@ describe('months', () => {
   it('know a time zone when they see one', () => {
     expect(isTimeZone('Europe/Berlin')).toBe(true);
     expect(isTimeZone('Europe/Atlantis')).toBe(false);
+  });
+});
+
+describe('days', () => {
+  // In Havana the clocks of 1 November 2026 go from 01:00 back to midnight, at 05:00 UTC.
+  const HAVANA = 'America/Havana';
+
+  it('begin with the first midnight where clocks go back to midnight', () => {
+    expect(dayOf(at('2026-10-31T18:00:00Z'), HAVANA)).toBe('2026-10-31');
+    expect(dayOf(at('2026-11-01T04:10:00Z'), HAVANA)).toBe('2026-11-01');
+    expect(formatInstant(startOfDay('2026-11-01', HAVANA) ?? 0)).toBe('2026-11-01T04:00:00.000Z');
+    const november = monthOf(at('2026-11-15T00:00:00Z'), HAVANA);
+    expect(formatInstant(november.start)).toBe('2026-11-01T04:00:00.000Z');
+    const october = monthOf(at('2026-10-15T00:00:00Z'), HAVANA);
+    expect(october.end).toBe(november.start);
+  });
+
+  it('begin later where the clocks leave midnight out', () => {
+    // In Asuncion the clocks of 1 October 2023 went from midnight to 01:00.
+    const ASUNCION = 'America/Asuncion';
+    expect(formatInstant(startOfDay('2023-10-01', ASUNCION) ?? 0)).toBe('2023-10-01T04:00:00.000Z');
+    const october = monthOf(at('2023-10-15T00:00:00Z'), ASUNCION);
+    expect(formatInstant(october.end)).toBe('2023-11-01T03:00:00.000Z');
   });
 });

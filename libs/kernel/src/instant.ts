@@ -35,11 +35,11 @@ const months = new Map<string, Month>();
 export const monthOf = (instant: Instant, timeZone: string): Month => {
   const known = months.get(timeZone);
   if (known !== undefined && instant >= known.start && instant < known.end) return known;
-  const start = DateTime.fromMillis(instant, { zone: timeZone }).startOf('month');
+  const now = DateTime.fromMillis(instant, { zone: timeZone });
   const month: Month = {
-    name: start.toFormat('yyyy-MM'),
-    start: start.toMillis(),
-    end: start.plus({ months: 1 }).toMillis(),
+    name: now.toFormat('yyyy-MM'),
+    start: beginOf(now.startOf('month')),
+    end: beginOf(now.plus({ months: 1 }).startOf('month')),
   };
   months.set(timeZone, month);
   return month;
@@ -54,15 +54,21 @@ export const dayOf = (instant: Instant, timeZone: string): string => {
   const now = DateTime.fromMillis(instant, { zone: timeZone });
   const name = now.toFormat('yyyy-MM-dd');
   // Not start plus a day: a day may begin at 01:00 and be of 23 or 25 hours.
-  const end = now.endOf('day').toMillis() + 1;
-  days.set(timeZone, { name, start: now.startOf('day').toMillis(), end });
+  const end = beginOf(now.plus({ days: 1 }).startOf('day'));
+  days.set(timeZone, { name, start: beginOf(now.startOf('day')), end });
   return name;
 };
 
 /** The first instant of a calendar day, by the clocks of an IANA time zone; undefined for what is no day. */
 export const startOfDay = (day: string, timeZone: string): Instant | undefined => {
   const start = DateTime.fromFormat(day, 'yyyy-MM-dd', { zone: timeZone });
-  return start.isValid ? start.startOf('day').toMillis() : undefined;
+  return start.isValid ? beginOf(start.startOf('day')) : undefined;
+};
+
+/** The instant at which a day begins, given luxon's: where clocks go back to midnight, that may be the second one. */
+const beginOf = (midnight: DateTime): Instant => {
+  const before = midnight.minus({ hours: 1 });
+  return (before.day === midnight.day ? before : midnight).toMillis();
 };
 
 /** Whether a name is an IANA time zone that this runtime knows. */

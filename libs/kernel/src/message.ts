@@ -2,6 +2,7 @@ import {
   type AnyCodec,
   type Codec,
   CodecError,
+  type Form,
   type JsonObject,
   type ShapeOf,
   record,
@@ -27,6 +28,8 @@ export type Catalog<E extends Message> = Readonly<{
   encode: (event: E) => JsonObject;
   /** Reads stored data of any version; throws {@link CodecError} on an unknown type or shape. */
   decode: (type: string, version: number, at: Instant, data: unknown) => E;
+  /** What the data of a type is made of, for the reference. */
+  formOf: (type: E['type']) => Form;
 }>;
 
 type Shapes = Readonly<Record<string, Record<string, AnyCodec>>>;
@@ -67,6 +70,7 @@ export const catalog = <const S extends Shapes>(
   };
   return {
     types: [...codecs.keys()] as E['type'][],
+    formOf: (type) => entry(type).codec.form,
     versionOf: (type) => 1 + entry(type).upcasts.length,
     encode: ({ type, data }) => named(type, () => entry(type).codec.encode(data) as JsonObject),
     decode: (type, version, at, data) =>

@@ -62,6 +62,7 @@ export class Processor<E extends Message> {
   #done: Promise<void> | undefined;
   #status: ProcessorStatus;
   #rebuildAsked = false;
+  #waiting = new AbortController();
 
   constructor(options: {
     readonly log: EventLog;
@@ -98,12 +99,14 @@ export class Processor<E extends Message> {
   /** Finishes the batch at hand, then stops. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#waiting.abort();
     await this.#done;
   }
 
   /** Builds the views anew beside the live ones, and switches when they have caught up. */
   rebuild(): void {
     this.#rebuildAsked = true;
+    this.#waiting.abort();
   }
 
   /** Brings the views to the head of the log once, and returns; for tests, tools and rebuilds. */
@@ -146,8 +149,15 @@ export class Processor<E extends Message> {
         generation = { ...generation, live: true };
       }
       this.#running(generation);
-      if (!this.#rebuildAsked) await this.#log.changed(generation.position, this.#stop.signal);
+      await this.#news(generation.position);
     }
+  }
+
+  /** Waits for events after a position, or until there is something else to do. */
+  async #news(after: Position): Promise<void> {
+    this.#waiting = new AbortController();
+    if (this.#rebuildAsked || this.#stop.signal.aborted) return;
+    await this.#log.changed(after, this.#waiting.signal);
   }
 
   #running({ group, position, live }: Generation): void {
@@ -157,7 +167,11 @@ export class Processor<E extends Message> {
   async #liveOrNew(): Promise<Generation> {
     const { group } = this.#subject;
     const generations = await this.#views.generations(group.name);
-    const usable = generations.filter(({ version }) => version === group.version);
+    const head = await this.#log.head();
+    // Views ahead of the log tell of events that it does not have: it was put back to an older state.
+    const usable = generations.filter(
+      ({ version, position }) => version === group.version && position <= head,
+    );
     return usable.find(({ live }) => live) ?? usable.at(-1) ?? (await this.#views.begin(group));
   }
 

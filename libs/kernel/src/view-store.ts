@@ -18,7 +18,7 @@ export type View<D> = Readonly<{
   name: string;
   codec: Codec<D>;
   indexes: Readonly<Record<string, Index<D>>>;
-  /** Documents are written once and never changed: an adapter need not load them before writing. */
+  /** Documents are written once, never changed, and found by the indexes only: nobody gets or loads them by id. */
   appendOnly?: boolean;
 }>;
 

@@ -5,6 +5,7 @@ import {
   type EventLog,
   EventStore,
   type Instant,
+  LOG_START,
   type Position,
   RevisionConflict,
   type Revision,
@@ -40,8 +41,8 @@ export type SqliteEventStoreOptions = Readonly<{
   now: () => Instant;
   /** Told after each commit: appends, events, and how long it took. */
   onCommit?: (appends: number, events: number, ms: number) => void;
-  /** Told when the log has grown. */
-  onAppended?: () => void;
+  /** Told when the log has grown, and up to where. */
+  onAppended?: (position: Position) => void;
   keyGenerationMs?: number;
   /** The most pages events.db may have; to rehearse a full disk. */
   pagesMax?: number;
@@ -207,14 +208,16 @@ export class SqliteEventStore extends EventStore {
   #answered(message: FromWriter): void {
     if (message.type === 'closed') this.#closed?.();
     if (message.type !== 'results') return;
+    let last = LOG_START;
     for (const result of message.results) {
+      if (result.result === 'appended') last = Math.max(last, result.position);
       const pending = this.#pending.get(result.id);
       this.#pending.delete(result.id);
       if (pending !== undefined) this.#settle(pending, result);
     }
     this.#options.onCommit?.(message.results.length, message.events, message.ms);
     this.#log.wake();
-    this.#options.onAppended?.();
+    if (last > LOG_START) this.#options.onAppended?.(last);
   }
 
   #settle({ stream, expected, count, resolve, reject }: Pending, result: AppendResult): void {

@@ -1,3 +1,6 @@
+export * from './backup.js';
 export * from './event-log.js';
 export * from './event-store.js';
+export * from './folder-lock.js';
 export { FolderTooNew } from './schema.js';
+export * from './view-store.js';
