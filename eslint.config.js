@@ -4,7 +4,7 @@ import jest from 'eslint-plugin-jest';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const TESTS = ['**/*.spec.ts', 'libs/kernel/testing/**/*.ts', 'test/**/*.ts'];
+const TESTS = ['**/*.spec.ts', '**/*.fixture.ts', 'libs/kernel/testing/**/*.ts', 'test/**/*.ts'];
 
 export default defineConfig(
   { ignores: ['dist', 'coverage', '**/*.js', '**/*.mjs', '**/*.cjs'] },
@@ -26,6 +26,11 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // An embedded adapter implements an asynchronous port without awaiting anything.
       '@typescript-eslint/require-await': 'off',
+      // A function may take what its caller gives and not use all of it; rest leaves fields out by naming them.
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
@@ -65,6 +70,7 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
       'jest/expect-expect': 'off',
+      'jest/no-conditional-expect': 'off',
       'jest/no-export': 'off',
       'jest/require-top-level-describe': 'off',
       'max-lines': 'off',

@@ -15,6 +15,8 @@ const swc = [
 
 export default {
   testEnvironment: 'node',
+  // For hooks that start a ledger as a process of its own; no test measures time.
+  testTimeout: 60_000,
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   testRegex: '\\.spec\\.ts$',

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../', import.meta.url);
@@ -34,10 +35,28 @@ export const resolve = (specifier, context, next) => {
     : next(specifier, context);
 };
 
+const CACHE = new URL('node_modules/.cache/scrip-ts/', ROOT);
+
+/** What was compiled before, by its source: every thread and child process of the tests starts with these. */
+const compiled = async (filename, source) => {
+  const digest = createHash('sha256').update(filename).update(source).digest('hex');
+  const file = new URL(`${digest}.js`, CACHE);
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    swc ??= await import('@swc/core');
+    const { code } = swc.transformSync(source, { ...OPTIONS, filename });
+    await mkdir(CACHE, { recursive: true });
+    const unfinished = new URL(`${digest}.${process.pid}.${Math.random()}`, CACHE);
+    await writeFile(unfinished, code);
+    await rename(unfinished, file);
+    return code;
+  }
+};
+
 export const load = async (url, context, next) => {
   if (!url.endsWith('.ts')) return next(url, context);
-  swc ??= await import('@swc/core');
   const filename = fileURLToPath(url);
-  const { code } = swc.transformSync(await readFile(filename, 'utf8'), { ...OPTIONS, filename });
-  return { format: 'module', source: code, shortCircuit: true };
+  const source = await compiled(filename, await readFile(filename, 'utf8'));
+  return { format: 'module', source, shortCircuit: true };
 };

@@ -21,13 +21,11 @@ import {
   settings,
 } from './account.messages.js';
 import { OPEN_LOTS_MAX, decide } from './account.js';
-import { type Account, evolve, unopened } from './account.state.js';
-import { OPEN_HOLDS_MAX } from './holds.js';
-import { noLots, putLot, withHoldDue } from './lots.js';
-import { REFUND_WINDOW_MS } from './refunds.js';
-
-/** The most refunded consumptions that a snapshot carries; an account with more is folded from its events. */
-const REFUNDED_MAX = 1_000_000;
+import { type Account, ENDED_HOLDS_REMEMBERED, evolve, unopened } from './account.state.js';
+import { HELD_PORTIONS_MAX, OPEN_HOLDS_MAX } from './holds.js';
+import { type Lots, byId, lotsOf, withHoldDue } from './lots.js';
+import { REFUNDED_MAX } from './refunds.js';
+import { SortedMap } from './sorted-map.js';
 
 const flat = record({
   status: oneOf('unopened', 'open', 'frozen', 'closed'),
@@ -38,57 +36,72 @@ const flat = record({
   at: instant,
   lots: list(
     record({ lot, free: creditsOrZero, held: creditsOrZero, scheduled: flag }),
-    OPEN_LOTS_MAX + OPEN_HOLDS_MAX,
+    // Held credits keep a lot open, and so may a refund, beyond what may be issued.
+    OPEN_LOTS_MAX + HELD_PORTIONS_MAX + REFUNDED_MAX,
   ),
   holds: list(
     record({
       hold_id: id(),
       service: text(100),
-      from: list(portion, OPEN_LOTS_MAX),
+      from: list(portion, HELD_PORTIONS_MAX),
       expires_at: instant,
     }),
     OPEN_HOLDS_MAX,
   ),
+  ended: list(
+    record({ hold_id: id(), outcome: oneOf('captured', 'released', 'expired') }),
+    ENDED_HOLDS_REMEMBERED,
+  ),
   overdrawn: creditsOrZero,
   month: list(record({ name: text(7), used: creditsOrZero }), 1),
   refunded: list(
-    record({ consumption_id: id(), amount: creditsOrZero, month: text(7) }),
+    record({ consumption_id: id(), amount: creditsOrZero, at: instant }),
     REFUNDED_MAX,
   ),
   net: signedCredits,
 });
 
-/** The month, `2026-11`, before which nothing can be refunded any more. */
-const oldestMonth = (at: number): string =>
-  new Intl.DateTimeFormat('sv-SE', { year: 'numeric', month: '2-digit', timeZone: 'UTC' }).format(
-    at - REFUND_WINDOW_MS - 31 * 24 * 60 * 60 * 1_000,
-  );
-
 /** An account as a snapshot holds it; its trees are grown again when it is read. */
 const snapshotCodec: Codec<Account> = {
+  form: flat.form,
   encode: (account) =>
     flat.encode({
-      ...account,
+      status: account.status,
+      account_id: account.account_id,
+      tag: account.tag,
+      settings: account.settings,
+      revision: account.revision,
+      at: account.at,
       lots: [...account.lots.byId.values()],
       holds: [...account.holds.values()],
+      ended: account.ended,
+      overdrawn: account.overdrawn,
       month: account.month.name === '' ? [] : [account.month],
-      refunded: [...account.refunded]
-        .filter(([, { month }]) => month >= oldestMonth(account.at))
-        .map(([consumption_id, refunded]) => ({ consumption_id, ...refunded })),
+      refunded: [...account.refunded.entries()].map(([consumption_id, before]) => ({
+        consumption_id,
+        ...before,
+      })),
+      net: account.net,
     }),
   decode: (json) => {
     const { lots, holds, month, refunded, ...rest } = flat.decode(json);
-    const grown = lots.reduce(putLot, noLots);
     return {
       ...rest,
       lots: holds.reduce(
-        (all, { hold_id, expires_at }) =>
+        (all, { hold_id, expires_at }): Lots =>
           withHoldDue(all, undefined, { at: expires_at, id: hold_id }),
-        grown,
+        lotsOf(lots),
       ),
-      holds: new Map(holds.map((hold) => [hold.hold_id, hold])),
+      holds: SortedMap.of(
+        byId,
+        holds.map((hold) => [hold.hold_id, hold]),
+      ),
+      portions: holds.reduce((sum, { from }) => sum + from.length, 0),
       month: month[0] ?? { name: '', used: 0n },
-      refunded: new Map(refunded.map(({ consumption_id, ...refund }) => [consumption_id, refund])),
+      refunded: SortedMap.of(
+        byId,
+        refunded.map(({ consumption_id, ...before }) => [consumption_id, before]),
+      ),
     };
   },
 };

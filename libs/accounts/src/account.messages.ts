@@ -292,7 +292,9 @@ export type AccountCommand =
   | Message<
       'RefundConsumption',
       {
-        consumption: ConsumptionFact;
+        consumption_id: string;
+        /** Undefined when the account has no such consumption. */
+        consumption?: ConsumptionFact;
         /** All that is left of it when absent. */
         amount?: Credits;
         reason: string;

@@ -40,7 +40,7 @@ export const accountRefusals = {
   ),
   TOO_MANY_LOTS_NEEDED: row(
     'unprocessable',
-    'One debit draws on at most 1 000 lots. Split it into smaller ones.',
+    'One debit or hold draws on at most 999 lots. Split it into smaller ones.',
   ),
   INSUFFICIENT_CREDITS: row(
     'payment_required',
@@ -60,6 +60,10 @@ export const accountRefusals = {
   REFUND_EXCEEDS_CONSUMPTION: row(
     'unprocessable',
     'A consumption gives back at most what it took.',
+  ),
+  TOO_MANY_REFUNDS: row(
+    'unprocessable',
+    'As many consumptions of the account were refunded within 400 days as may be. Grant credits instead.',
   ),
   REFUND_WINDOW_CLOSED: row('unprocessable', 'A consumption can be refunded for 400 days.'),
 } as const satisfies RefusalTable;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CREDIT, type Credits } from '@scrip/kernel';
 import { specFor } from '@scrip/kernel/testing';
 import { accounts } from './account.kind.js';
-import type { AccountCommand, CommandData, LotTerms } from './account.messages.js';
+import type { AccountCommand, CommandData, ConsumptionFact, LotTerms } from './account.messages.js';
 
 const { given } = specFor(accounts.decider);
 const T0 = Date.parse('2026-11-10T12:00:00Z');
@@ -308,6 +308,7 @@ describe('refunding a consumption', () => {
       type: 'RefundConsumption',
       at,
       data: {
+        consumption_id: 'txn_tag_3',
         consumption: {
           consumption_id: 'txn_tag_3',
           amount: c(8),
@@ -379,16 +380,40 @@ describe('refunding a consumption', () => {
   });
 
   it('forgives what is overdrawn first', () => {
-    const fact = refund().data as CommandData<'RefundConsumption'>;
-    const consumption = {
-      ...fact.consumption,
-      consumption_id: 'txn_tag_1',
+    const consumption_id = 'txn_tag_1';
+    const consumption: ConsumptionFact = {
+      consumption_id,
+      amount: c(8),
+      service: 's',
+      month: '2026-11',
+      at: T0,
       from: [],
       overdrawn: c(8),
+      lots: [],
     };
     given(open({ credit_line: c(10) }), consume(8))
-      .when({ type: 'RefundConsumption', at: T0, data: { consumption, reason: 'r', amount: c(3) } })
+      .when({
+        type: 'RefundConsumption',
+        at: T0,
+        data: { consumption_id, consumption, reason: 'r', amount: c(3) },
+      })
       .then({ data: { restored: c(3), balance: c(-5) } });
+  });
+});
+
+describe('a hold of an account that owes more than its line', () => {
+  const owing = given(
+    open({ credit_line: c(20) }),
+    consume(5),
+    { type: 'ConfigureAccount', at: T0, data: { credit_line: 0n } },
+    grant(8, { purposes: ['s'] }),
+  );
+
+  it('is refused beyond what the lots have more than that, and told how much it is', () => {
+    const available = { available: '3' };
+    owing.when(hold(10)).thenRefused('INSUFFICIENT_CREDITS', available);
+    owing.when(hold(4)).thenRefused('INSUFFICIENT_CREDITS', available);
+    owing.when(hold(3)).then({ type: 'HoldPlaced', data: { balance: 0n } });
   });
 });
 
@@ -402,14 +427,14 @@ describe('time', () => {
 });
 
 describe('ten thousand open lots', () => {
-  it('are debited from like one, and a debit that needs more than a thousand is refused', () => {
+  it('are debited from like one, and a debit that needs more than 999 is refused', () => {
     let state = accounts.decider
       .decide(open(), accounts.decider.initialState)
       .reduce(accounts.decider.evolve, accounts.decider.initialState);
     for (let index = 0; index < 1_200; index += 1)
       state = accounts.decider.decide(grant(1), state).reduce(accounts.decider.evolve, state);
     expect(state.lots.free).toBe(1_200n * CREDIT);
-    expect(() => accounts.decider.decide(consume(1_001), state)).toThrow('at most 1000 lots');
-    expect(accounts.decider.decide(consume(1_000), state)).toHaveLength(1);
+    expect(() => accounts.decider.decide(consume(1_001), state)).toThrow('at most 999 lots');
+    expect(accounts.decider.decide(consume(999), state)).toHaveLength(1);
   });
 });

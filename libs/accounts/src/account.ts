@@ -11,9 +11,10 @@ import {
 import { refuse } from './account.refusals.js';
 import { type Account, balanceOf } from './account.state.js';
 import { isRestricted } from './burn-order.js';
-import { type Draft, consume, defined, emit, least, mayDebit, newId, sum } from './draft.js';
+import { type Draft, consume, defined, emit, least, mayDebit, mustBeAmount, sum } from './draft.js';
 import { captureHold, closeHold, extendHold, holdOf, placeHold } from './holds.js';
 import { dueBy, openLot } from './lots.js';
+import { lotIdOf, transactionIdOf } from './movement-id.js';
 import { refund } from './refunds.js';
 
 /** The least purchase, in minor units of USD. */
@@ -75,6 +76,7 @@ const carryOut = (draft: Draft, command: AccountCommand): void => {
       return;
     case 'ConsumeCredits':
       mayDebit(draft.account);
+      mustBeAmount(command.data.amount);
       consume(draft, command.data);
       return;
     case 'PlaceHold':
@@ -128,7 +130,7 @@ const activate = (draft: Draft): void => {
     debt -= repaid;
     return { lot_id: lot.lot_id, amount, repaid };
   });
-  emit(draft, 'LotsActivated', { transaction_id: newId(draft.account, 'txn'), lots });
+  emit(draft, 'LotsActivated', { transaction_id: transactionIdOf(draft.account), lots });
 };
 
 const expire = (draft: Draft): void => {
@@ -136,7 +138,7 @@ const expire = (draft: Draft): void => {
     lot_id,
     amount: openLot(draft.account.lots, lot_id).free,
   }));
-  const transaction_id = newId(draft.account, 'txn');
+  const transaction_id = transactionIdOf(draft.account);
   emit(draft, 'CreditsExpired', { transaction_id, amount: sum(lots), lots });
 };
 
@@ -187,11 +189,15 @@ const close = (draft: Draft, data: CommandData<'CloseAccount'>): void => {
 
 const purchase = (draft: Draft, data: CommandData<'PurchaseCredits'>): void => {
   const { amount, price, bonus, terms, payment_id, description, metadata } = data;
+  mustBeAmount(amount);
+  if (bonus !== undefined) mustBeAmount(bonus);
   if (price.minor < PURCHASE_MINOR_MIN)
-    refuse('AMOUNT_TOO_LOW', 'The least purchase is 10 USD.', { amount_minor: price.minor });
+    refuse('AMOUNT_TOO_LOW', 'The least purchase is 10 USD. Buy for more.', {
+      minimum_usd: PURCHASE_MINOR_MIN / 100,
+    });
   const lot = newLot(draft, amount, 'purchase', terms, price);
   emit(draft, 'CreditsPurchased', {
-    transaction_id: newId(draft.account, 'txn'),
+    transaction_id: transactionIdOf(draft.account),
     lot,
     price,
     repaid: repaymentBy(draft, lot),
@@ -200,7 +206,7 @@ const purchase = (draft: Draft, data: CommandData<'PurchaseCredits'>): void => {
   if (bonus === undefined) return;
   const gift = newLot(draft, bonus, 'bonus', terms);
   emit(draft, 'CreditsGranted', {
-    transaction_id: newId(draft.account, 'txn'),
+    transaction_id: transactionIdOf(draft.account),
     lot: gift,
     reason: 'Bonus with a purchase',
     repaid: repaymentBy(draft, gift),
@@ -210,9 +216,10 @@ const purchase = (draft: Draft, data: CommandData<'PurchaseCredits'>): void => {
 
 const grant = (draft: Draft, data: CommandData<'GrantCredits'>): void => {
   const { amount, origin, reason, terms, description, metadata } = data;
+  mustBeAmount(amount);
   const lot = newLot(draft, amount, origin, terms);
   emit(draft, 'CreditsGranted', {
-    transaction_id: newId(draft.account, 'txn'),
+    transaction_id: transactionIdOf(draft.account),
     lot,
     reason,
     repaid: repaymentBy(draft, lot),
@@ -231,18 +238,25 @@ const newLot = (
   if (expires_at !== undefined && expires_at <= from)
     refuse('INVALID_EXPIRY', 'Credits must expire after they become effective, and in the future.');
   if (account.lots.byId.size >= OPEN_LOTS_MAX)
-    refuse('TOO_MANY_LOTS', `The account has ${String(OPEN_LOTS_MAX)} open lots, the most it may.`);
+    refuse(
+      'TOO_MANY_LOTS',
+      `The account has ${OPEN_LOTS_MAX} open lots, the most it may. Let some be used up first.`,
+      {
+        lots_max: OPEN_LOTS_MAX,
+      },
+    );
   const { free, held, scheduled } = account.lots;
   if (free + held + scheduled + amount > ACCOUNT_CREDITS_MAX)
     refuse('BALANCE_LIMIT', 'The account would hold more than an account may.', {
       limit: ACCOUNT_CREDITS_MAX,
     });
   return {
-    lot_id: newId(account, 'lot'),
+    lot_id: lotIdOf(account),
     amount,
     origin,
     priority,
-    ...defined({ purposes, effective_at, expires_at, cost }),
+    effective_at: effective_at ?? at,
+    ...defined({ purposes: purposes && [...new Set(purposes)], expires_at, cost }),
   };
 };
 

@@ -1,18 +1,31 @@
-import type { Credits, Instant } from '@scrip/kernel';
+import type { Instant } from '@scrip/kernel';
 import type { Lot } from './account.messages.js';
+import { lotSerial } from './movement-id.js';
 
 /**
- * The order in which a debit draws on lots, as published in the docs: priority (lower first) → restricted before
- * unrestricted → expiry, soonest first, none last, at whole seconds → promotional before paid → lower unit
- * cost → effective earliest → created earliest → id.
+ * The burn order: which of two lots a debit draws on first. The first criterion that tells them apart decides.
+ *
+ * 1. priority: lower first;
+ * 2. restricted to purposes before usable for every service;
+ * 3. expiry: soonest first, none last, compared at whole seconds;
+ * 4. promotional (nothing was paid) before paid;
+ * 5. unit cost: lower first, compared exactly, by multiplying what was paid with how much for;
+ * 6. effective: earliest first; every lot says when, at the latest its creation;
+ * 7. created: earliest first;
+ * 8. id: lots of one event in the order in which it names them.
+ *
+ * The last two are one comparison, because a lot's id leads to the event that made it.
  */
-export const burnOrder = (a: Lot, b: Lot): number => {
-  for (const compare of CRITERIA) {
-    const order = compare(a, b);
-    if (order !== 0) return order;
-  }
-  return 0;
-};
+export const burnOrder = (a: Lot, b: Lot): number =>
+  a === b
+    ? 0
+    : a.priority - b.priority ||
+      Number(isRestricted(b)) - Number(isRestricted(a)) ||
+      expirySecond(a.expires_at) - expirySecond(b.expires_at) ||
+      Number(isPaid(a)) - Number(isPaid(b)) ||
+      unitCost(a, b) ||
+      (a.effective_at ?? 0) - (b.effective_at ?? 0) ||
+      lotSerial(a.lot_id) - lotSerial(b.lot_id);
 
 /** Whether credits of a lot were paid for; the others are promotional. */
 export const isPaid = ({ cost }: Lot): boolean => cost !== undefined && cost.minor > 0;
@@ -21,39 +34,12 @@ export const isPaid = ({ cost }: Lot): boolean => cost !== undefined && cost.min
 export const isRestricted = ({ purposes }: Lot): boolean =>
   purposes !== undefined && purposes.length > 0;
 
-const NEVER = Number.MAX_SAFE_INTEGER;
+const expirySecond = (instant: Instant | undefined): number =>
+  instant === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(instant / 1_000);
 
-const seconds = (instant: Instant | undefined): number =>
-  instant === undefined ? NEVER : Math.floor(instant / 1_000);
-
-/** Compares unit costs exactly, by cross-multiplying what was paid with how much for. */
 const unitCost = (a: Lot, b: Lot): number => {
-  const left: Credits = BigInt(a.cost?.minor ?? 0) * b.amount;
-  const right: Credits = BigInt(b.cost?.minor ?? 0) * a.amount;
+  if (a.cost === undefined || b.cost === undefined) return 0;
+  const left = BigInt(a.cost.minor) * b.amount;
+  const right = BigInt(b.cost.minor) * a.amount;
   return left === right ? 0 : left < right ? -1 : 1;
 };
-
-/** The place in the account's history at which a lot was made, and its place among the lots of that event. */
-const made = ({ lot_id }: Lot): readonly [number, number] => {
-  const [, , revision, place] = lot_id.split('_');
-  return [Number(revision), Number(place ?? 1)];
-};
-
-const created = (a: Lot, b: Lot): number => {
-  const [left, leftPlace] = made(a);
-  const [right, rightPlace] = made(b);
-  return left === right ? leftPlace - rightPlace : left - right;
-};
-
-const byId = (a: Lot, b: Lot): number => (a.lot_id === b.lot_id ? 0 : a.lot_id < b.lot_id ? -1 : 1);
-
-const CRITERIA: readonly ((a: Lot, b: Lot) => number)[] = [
-  (a, b) => a.priority - b.priority,
-  (a, b) => Number(isRestricted(b)) - Number(isRestricted(a)),
-  (a, b) => seconds(a.expires_at) - seconds(b.expires_at),
-  (a, b) => Number(isPaid(a)) - Number(isPaid(b)),
-  unitCost,
-  (a, b) => (a.effective_at ?? 0) - (b.effective_at ?? 0),
-  created,
-  byId,
-];

@@ -1,4 +1,11 @@
-import { type Credits, type Instant, dayOf, formatCredits, monthOf } from '@scrip/kernel';
+import {
+  CREDITS_MAX,
+  type Credits,
+  type Instant,
+  dayOf,
+  formatCredits,
+  monthOf,
+} from '@scrip/kernel';
 import {
   type AccountEvent,
   type CommandData,
@@ -7,12 +14,15 @@ import {
   type Portion,
 } from './account.messages.js';
 import { refuse } from './account.refusals.js';
-import { type Account, apply, balanceOf } from './account.state.js';
-import { usableLots } from './lots.js';
+import { type Account, type After, afterOf, decideStep } from './account.state.js';
+import { eachUsable } from './lots.js';
+import { transactionIdOf } from './movement-id.js';
 
-type After = 'balance' | 'held' | 'paid' | 'day';
+/** The most lots one debit draws on: one less than an event names, so that a refund can name a lot more. */
+export const LOTS_PER_DEBIT_MAX = LOTS_PER_EVENT_MAX - 1;
+
 type NewData<T extends AccountEvent['type']> =
-  EventData<T> extends { readonly held: Credits } ? Omit<EventData<T>, After> : EventData<T>;
+  EventData<T> extends After ? Omit<EventData<T>, keyof After | 'day'> : EventData<T>;
 
 /** The events of one command as they are decided, and the account that they lead to. */
 export type Draft = {
@@ -21,29 +31,28 @@ export type Draft = {
   account: Account;
 };
 
-/** Adds an event that says what the account holds after it. */
+/** Adds an event; one that moves credits says what the account holds after it. */
 export const emit = <T extends AccountEvent['type']>(
   draft: Draft,
   type: T,
   data: NewData<T>,
 ): void => {
-  const { at, account } = draft;
-  // The event is whole but for its balance, which is known once it is applied.
+  const { at } = draft;
+  // The event is whole but for the books it leads to, which are known once it is applied.
   const bare = { type, at, data } as unknown as AccountEvent;
-  const next = apply(account, bare);
-  const { balance, held, paid } = {
-    balance: balanceOf(next),
-    held: next.lots.held,
-    paid: next.lots.paid,
-  };
-  const after = { balance, held, paid, day: dayOf(at, next.settings.time_zone) };
-  draft.events.push(
+  const { event, after } = decideStep(draft.account, bare, (account) =>
     UNBALANCED.has(type)
       ? bare
-      : ({ type, at, data: { ...data, ...after } } as unknown as AccountEvent),
+      : ({ type, at, data: { ...data, ...booksOf(account, at) } } as unknown as AccountEvent),
   );
-  draft.account = next;
+  draft.events.push(event);
+  draft.account = after;
 };
+
+const booksOf = (account: Account, at: Instant): After & { readonly day: string } => ({
+  ...afterOf(account),
+  day: dayOf(at, account.settings.time_zone),
+});
 
 /** Events that move no credits, and so record no balance. */
 const UNBALANCED: ReadonlySet<AccountEvent['type']> = new Set([
@@ -55,19 +64,15 @@ const UNBALANCED: ReadonlySet<AccountEvent['type']> = new Set([
   'LowBalanceReached',
 ]);
 
-/** The id of what the next event makes; `place` counts further lots of one event. */
-export const newId = (
-  { tag, revision }: Account,
-  prefix: 'txn' | 'lot' | 'hold',
-  place = 1,
-): string => `${prefix}_${tag}_${String(revision)}${place === 1 ? '' : `_${String(place)}`}`;
-
 /** The smaller of two amounts. */
 export const least = (a: Credits, b: Credits): Credits => (a < b ? a : b);
 
 /** What portions come to. */
-export const sum = (portions: readonly Readonly<{ amount: Credits }>[]): Credits =>
-  portions.reduce((total, { amount }) => total + amount, 0n);
+export const sum = (portions: readonly Readonly<{ amount: Credits }>[]): Credits => {
+  let total = 0n;
+  for (const { amount } of portions) total += amount;
+  return total;
+};
 
 /** Refuses debits of a frozen account. */
 export const mayDebit = ({ status, account_id }: Account): void => {
@@ -78,34 +83,68 @@ export const mayDebit = ({ status, account_id }: Account): void => {
     );
 };
 
+/** Refuses what is no amount; the edge has parsed it, and batches and later callers come here directly. */
+export const mustBeAmount = (amount: Credits, least = 1n): void => {
+  if (amount < least || amount > CREDITS_MAX)
+    refuse(
+      'INVALID_AMOUNT',
+      `${formatCredits(amount)} is not an amount from ${formatCredits(least)} to ${formatCredits(CREDITS_MAX)} credits.`,
+      { amount },
+    );
+};
+
 /** The entries that are there: an absent field is no key, in events and in memory. */
 export const defined = <T extends object>(
   fields: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+): { [K in keyof T]?: Exclude<T[K], undefined> } => {
+  const there: { [K in keyof T]?: T[K] } = {};
+  for (const name in fields) if (fields[name] !== undefined) there[name] = fields[name];
+  // No undefined value was copied.
+  return there as { [K in keyof T]?: Exclude<T[K], undefined> };
+};
 
-/** Takes an amount from the lots that a service may use, in burn order; `rest` is what they lack. */
-export const takeLots = (
-  { lots }: Account,
-  service: string,
-  amount: Credits,
-): Readonly<{ from: readonly Portion[]; rest: Credits }> => {
+/** What lots gave of an amount, in burn order; `rest` is what they lack. */
+export type Taken = Readonly<{ from: readonly Portion[]; rest: Credits }>;
+
+/**
+ * Takes an amount from the lots that a service may use, in burn order. An account that owes more than its line,
+ * because the line was lowered, has that much less to give.
+ */
+export const takeLots = (account: Account, service: string, amount: Credits): Taken => {
   const from: Portion[] = [];
   let rest = amount;
-  for (const { lot, free } of usableLots(lots, service)) {
-    if (rest === 0n) break;
-    if (from.length === LOTS_PER_EVENT_MAX)
-      refuse(
-        'TOO_MANY_LOTS_NEEDED',
-        `One debit draws on at most ${String(LOTS_PER_EVENT_MAX)} lots, and this one needs more. Split it.`,
-      );
-    const part = least(free, rest);
-    from.push({ lot_id: lot.lot_id, amount: part });
-    rest -= part;
-  }
+  if (rest > 0n && account.lots.free > 0n)
+    eachUsable(account.lots, service, ({ lot, free }) => {
+      if (from.length === LOTS_PER_DEBIT_MAX) return 'enough';
+      const part = least(free, rest);
+      from.push({ lot_id: lot.lot_id, amount: part });
+      rest -= part;
+      return rest === 0n ? 'enough' : 'more';
+    });
+  const capped = rest > 0n && from.length === LOTS_PER_DEBIT_MAX;
+  if (capped && usableFor(account, service) > amount - rest)
+    refuse(
+      'TOO_MANY_LOTS_NEEDED',
+      `One debit draws on at most ${LOTS_PER_DEBIT_MAX} lots, which hold ${formatCredits(amount - rest)} credits. Split it.`,
+      { lots_max: LOTS_PER_DEBIT_MAX, reachable: amount - rest },
+    );
   return { from, rest };
+};
+
+/** All that a service could draw from lots; goes through them, so it is for refusals and rare cases. */
+const usableFor = ({ lots }: Account, service: string): Credits => {
+  let usable = 0n;
+  eachUsable(lots, service, ({ free }) => {
+    usable += free;
+    return 'more';
+  });
+  return usable;
+};
+
+/** The month that a use at this time counts in; it never goes back when the time zone changes. */
+export const monthNow = ({ account, at }: Draft): string => {
+  const { name } = monthOf(at, account.settings.time_zone);
+  return name < account.month.name ? account.month.name : name;
 };
 
 /** The month's limit covers what was used and what open holds reserve. */
@@ -113,11 +152,11 @@ export const withinMonth = (draft: Draft, amount: Credits): void => {
   const { settings, month, lots } = draft.account;
   const limit = settings.monthly_limit;
   if (limit === undefined) return;
-  const used = month.name === monthOf(draft.at, settings.time_zone).name ? month.used : 0n;
+  const used = month.name === monthNow(draft) ? month.used : 0n;
   if (used + lots.held + amount > limit)
     refuse(
       'CREDIT_LIMIT_EXCEEDED',
-      `The monthly limit is ${formatCredits(limit)} credits, and ${formatCredits(used + lots.held)} are used or held.`,
+      `The monthly limit is ${formatCredits(limit)} credits, of which ${formatCredits(used + lots.held)} are used or held. Raise the limit, or wait for the next month.`,
       { limit: 'monthly_limit', monthly_limit: limit, used, held: lots.held, needed: amount },
     );
 };
@@ -129,35 +168,54 @@ export const consume = (
 ): void => {
   const { amount, service, occurred_at, description, details, hold_id } = data;
   withinMonth(draft, amount);
-  const { account, at } = draft;
+  const { account } = draft;
   const { from, rest } = takeLots(account, service, amount);
-  if (rest > 0n) withinLine(account, amount, rest);
+  withinFunds(account, service, amount, rest);
   emit(draft, 'CreditsConsumed', {
-    consumption_id: newId(account, 'txn'),
+    consumption_id: transactionIdOf(account),
     amount,
     service,
     from,
     overdrawn: rest,
-    month: monthOf(at, account.settings.time_zone).name,
+    month: monthNow(draft),
     ...defined({ occurred_at, description, details, hold_id }),
   });
 };
 
-/** Whether what the lots lack may be taken on the credit line. */
-const withinLine = ({ settings, overdrawn }: Account, amount: Credits, rest: Credits): void => {
+/** Whether what the lots lack may be taken on the credit line, of which as much is left as it is not overdrawn. */
+const withinFunds = (account: Account, service: string, amount: Credits, rest: Credits): void => {
+  const { settings, overdrawn } = account;
   const line = settings.credit_line;
-  const available = amount - rest;
+  const left = line - overdrawn;
+  if (rest === 0n && left >= 0n) return;
+  if (rest > 0n && rest <= left) return;
+  const usable = rest > 0n ? amount - rest : usableFor(account, service);
+  if (amount <= usable + left) return;
+  const available = usable + left > 0n ? usable + left : 0n;
   if (line === 0n) insufficient(amount, available);
-  if (overdrawn + rest > line)
-    refuse(
-      'CREDIT_LIMIT_EXCEEDED',
-      `The credit line is ${formatCredits(line)} credits, of which ${formatCredits(overdrawn)} are used.`,
-      { limit: 'credit_line', credit_line: line, overdrawn, needed: amount, available },
-    );
+  refuse(
+    'CREDIT_LIMIT_EXCEEDED',
+    `This needs ${formatCredits(amount)} credits; with a credit line of ${formatCredits(line)}, of which ${formatCredits(overdrawn)} are used, ${formatCredits(available)} are available for it. Buy credits, or ask for less.`,
+    { limit: 'credit_line', credit_line: line, overdrawn, needed: amount, available },
+  );
+};
+
+/** A hold takes lots only, and none while the account owes more than its line. */
+export const withinLots = (
+  account: Account,
+  service: string,
+  amount: Credits,
+  rest: Credits,
+): void => {
+  const left = account.settings.credit_line - account.overdrawn;
+  if (rest === 0n && (left >= 0n || amount === 0n)) return;
+  const usable = rest > 0n ? amount - rest : usableFor(account, service);
+  const available = left < 0n ? usable + left : usable;
+  if (amount > available) insufficient(amount, available > 0n ? available : 0n);
 };
 
 /** Refuses for lack of credits. */
-export const insufficient = (needed: Credits, available: Credits): never =>
+const insufficient = (needed: Credits, available: Credits): never =>
   refuse(
     'INSUFFICIENT_CREDITS',
     `This needs ${formatCredits(needed)} credits, and ${formatCredits(available)} are available for it. Buy credits, or ask for less.`,

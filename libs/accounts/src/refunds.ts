@@ -1,23 +1,26 @@
-import { type Credits, type Instant, formatCredits } from '@scrip/kernel';
-import type { CommandData, EventData, Lot, Portion } from './account.messages.js';
+import { type Credits, type Instant, formatCredits, invariant } from '@scrip/kernel';
+import type { CommandData, ConsumptionFact, EventData, Lot, Portion } from './account.messages.js';
 import { refuse } from './account.refusals.js';
-import { type Draft, defined, emit, least, newId } from './draft.js';
+import { type Account, REFUND_WINDOW_MS } from './account.state.js';
+import { type Draft, defined, emit, least, mustBeAmount } from './draft.js';
+import { lotIdOf, parseMovementId, transactionIdOf } from './movement-id.js';
 
-/** How long after a consumption it can be refunded. */
-export const REFUND_WINDOW_MS = 400 * 24 * 60 * 60 * 1_000;
+/** The most consumptions of the refund window that an account keeps the refunds of. */
+export const REFUNDED_MAX = 100_000;
 
 /** Gives a consumption back, last taken first; what had gone on the credit line was taken last of all. */
 export const refund = (draft: Draft, data: CommandData<'RefundConsumption'>): void => {
-  const { consumption, reason, extend_to, description } = data;
+  const { reason, extend_to, description } = data;
   const { account, at } = draft;
-  if (at - consumption.at > REFUND_WINDOW_MS)
-    refuse('REFUND_WINDOW_CLOSED', 'A consumption can be refunded for 400 days.');
+  const consumption = ours(account, data);
+  const { consumption_id, service, month } = consumption;
+  if (data.amount !== undefined) mustBeAmount(data.amount);
   if (extend_to !== undefined && extend_to <= at)
     refuse('INVALID_EXPIRY', 'extend_to must be in the future.');
-  const already = account.refunded.get(consumption.consumption_id)?.amount ?? 0n;
+  const already = mayRefund(draft, consumption);
   const refundable = consumption.amount - already;
   const amount = data.amount ?? refundable;
-  if (amount > refundable || amount === 0n)
+  if (amount > refundable || refundable === 0n)
     refuse(
       'REFUND_EXCEEDS_CONSUMPTION',
       `Of this consumption ${formatCredits(refundable)} credits are left to refund.`,
@@ -27,27 +30,62 @@ export const refund = (draft: Draft, data: CommandData<'RefundConsumption'>): vo
   const restored = least(account.overdrawn, slices.overdrawn);
   const { to, lots } = returned(draft, consumption.lots, slices.from, extend_to);
   const debt = slices.overdrawn - restored;
-  const extra = debt === 0n ? [] : [{ amount: debt, origin: 'refund', priority: 0 } as const];
+  const extra =
+    debt === 0n ? [] : [{ amount: debt, origin: 'refund', priority: 0, effective_at: at } as const];
   emit(draft, 'ConsumptionRefunded', {
-    refund_id: newId(account, 'txn'),
-    consumption_id: consumption.consumption_id,
+    refund_id: transactionIdOf(account),
+    consumption_id,
     amount,
-    service: consumption.service,
+    service,
     reason,
     to,
     lots: [...lots, ...extra].map((lot, index) => ({
       ...lot,
-      lot_id: newId(account, 'lot', index + 1),
+      lot_id: lotIdOf(account, index + 1),
     })),
     restored,
-    month: consumption.month,
+    month,
     ...defined({ description }),
   });
 };
 
+/** The consumption, which the edge has read from this account's log, if it is there. */
+const ours = (
+  { tag, revision }: Account,
+  { consumption_id, consumption }: CommandData<'RefundConsumption'>,
+): ConsumptionFact => {
+  const id = parseMovementId(consumption_id);
+  if (id?.prefix === 'txn' && id.tag === tag && id.revision < revision && consumption !== undefined)
+    return consumption;
+  return refuse(
+    'CONSUMPTION_NOT_FOUND',
+    `The account has no consumption ${consumption_id}. Check its id.`,
+    { consumption_id },
+  );
+};
+
+/** What came back already, of a consumption that is young enough to be refunded. */
+const mayRefund = (
+  { account, at }: Draft,
+  { consumption_id, at: used }: ConsumptionFact,
+): Credits => {
+  if (at - used > REFUND_WINDOW_MS)
+    refuse(
+      'REFUND_WINDOW_CLOSED',
+      'A consumption can be refunded for 400 days. Grant credits instead.',
+    );
+  const before = account.refunded.get(consumption_id);
+  if (before === undefined && account.refunded.size >= REFUNDED_MAX)
+    refuse(
+      'TOO_MANY_REFUNDS',
+      `${REFUNDED_MAX} consumptions of this account were refunded within 400 days, the most there may be. Grant credits instead.`,
+    );
+  return before?.amount ?? 0n;
+};
+
 /** The slices of a consumption that a refund gives back: after what was given back before, from the end. */
 const lastTaken = (
-  { from, overdrawn }: CommandData<'RefundConsumption'>['consumption'],
+  { from, overdrawn }: ConsumptionFact,
   already: Credits,
   amount: Credits,
 ): Readonly<{ from: readonly Portion[]; overdrawn: Credits }> => {
@@ -83,30 +121,38 @@ const returned = (
 ): Returned => {
   const to: EventData<'ConsumptionRefunded'>['to'][number][] = [];
   const lots: Omit<Lot, 'lot_id'>[] = [];
+  const known = new Map(issued.map((lot) => [lot.lot_id, lot]));
   for (const { lot_id, amount } of slices) {
     const open = account.lots.byId.get(lot_id);
-    const lot = open?.lot ?? issued.find((known) => known.lot_id === lot_id);
-    if (lot === undefined)
-      return refuse('CONSUMPTION_NOT_FOUND', `Lot ${lot_id} of the consumption is not known.`);
+    const lot = open?.lot ?? known.get(lot_id);
+    invariant(lot !== undefined, () => `Lot ${lot_id} of the consumption is not known`);
     if (extendTo !== undefined && lot.expires_at !== undefined && lot.expires_at <= at)
-      lots.push(extended(lot, amount, extendTo));
+      lots.push(extended(lot, amount, at, extendTo));
     else to.push(open === undefined ? { lot_id, amount, lot } : { lot_id, amount });
   }
   return { to, lots };
 };
 
-/** The part of an expired lot that lives on, at its unit cost, until a new expiry. */
+/**
+ * The part of an expired lot that lives on, at its unit cost, until a new expiry. Its cost is rounded down to whole
+ * minor units, but never to nothing: what was paid for stays paid for.
+ */
 const extended = (
   { purposes, priority, cost, amount: whole }: Lot,
   amount: Credits,
+  effective_at: Instant,
   expires_at: Instant,
 ): Omit<Lot, 'lot_id'> => ({
   amount,
   origin: 'refund',
   priority,
+  effective_at,
   expires_at,
   ...defined({
     purposes,
-    cost: cost && { ...cost, minor: Number((BigInt(cost.minor) * amount) / whole) },
+    cost: cost && { ...cost, minor: shareOf(cost.minor, amount, whole) },
   }),
 });
+
+const shareOf = (minor: number, amount: Credits, whole: Credits): number =>
+  minor === 0 ? 0 : Math.max(1, Number((BigInt(minor) * amount) / whole));

@@ -1,0 +1,39 @@
+import type { Instant, Revision } from '@scrip/kernel';
+
+/** The category of account streams. */
+export const ACCOUNT_CATEGORY = 'account';
+
+const PREFIX = `${ACCOUNT_CATEGORY}-`;
+
+/** The key of an account in all views, `<tenant>/<account_id>`: its stream's name without the category. */
+export const accountOf = (stream: string): string => stream.slice(PREFIX.length);
+
+/** The stream of an account, by its key. */
+export const streamOfAccount = (account: string): string => PREFIX + account;
+
+/** The tenant that an account's key names. */
+export const tenantOf = (account: string): string => account.slice(0, account.indexOf('/'));
+
+/** The account's id within its tenant. */
+export const accountIdOf = (account: string): string => account.slice(account.indexOf('/') + 1);
+
+const INSTANT_DIGITS = 9;
+const REVISION_DIGITS = 7;
+
+let lastInstant = Number.NaN;
+let lastText = '';
+
+/**
+ * Where an event stands in its stream, as text that sorts both by time and by revision: instants never go
+ * backwards within a stream. Good until the year 5188 and for 78 thousand million events.
+ */
+export const sequenceOf = (at: Instant, revision: Revision): string => {
+  if (at !== lastInstant) {
+    lastText = at.toString(36).padStart(INSTANT_DIGITS, '0');
+    lastInstant = at;
+  }
+  return lastText + revision.toString(36).padStart(REVISION_DIGITS, '0');
+};
+
+/** Whether a text could be what {@link sequenceOf} gave. */
+export const isSequence = (text: string): boolean => /^[0-9a-z]{16}$/.test(text);

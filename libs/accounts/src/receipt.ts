@@ -1,0 +1,185 @@
+import { type Credits, type Instant, type Position, type Recorded, invariant } from '@scrip/kernel';
+import type { AccountCommand, AccountEvent, Portion } from './account.messages.js';
+import { type Account, balanceOf } from './account.state.js';
+import { defined } from './draft.js';
+
+/** What a command did, in full: made from its events alone, so that a repetition is answered as the first time. */
+export type AccountReceipt = Readonly<{
+  account_id: string;
+  transaction_id?: string;
+  hold_id?: string;
+  consumption_id?: string;
+  refund_id?: string;
+  /** The lots it opened. */
+  lot_ids?: readonly string[];
+  amount?: Credits;
+  /** What each lot gave or took back. */
+  lots?: readonly Portion[];
+  /** How much of the amount went on the credit line. */
+  overdrawn?: Credits;
+  balance: Credits;
+  held: Credits;
+  /** What can be spent: balance and credit line. */
+  available: Credits;
+  position: Position;
+  at: Instant;
+  dry_run: boolean;
+}>;
+
+type Event = Recorded<AccountEvent>;
+type Facts = Partial<
+  Pick<
+    AccountReceipt,
+    | 'transaction_id'
+    | 'hold_id'
+    | 'consumption_id'
+    | 'refund_id'
+    | 'lot_ids'
+    | 'amount'
+    | 'lots'
+    | 'overdrawn'
+  >
+>;
+
+/** What execution says of the commands that a receipt is for. */
+export type AccountOutcome = Readonly<{
+  events: readonly Event[];
+  /** The account that they led to. */
+  state: Account;
+  position: Position;
+  dryRun: boolean;
+}>;
+
+/** The receipts of commands that were decided together, in their order. */
+export const receiptsOf = (
+  types: readonly AccountCommand['type'][],
+  outcome: AccountOutcome,
+): readonly AccountReceipt[] => {
+  const { state, position, dryRun } = outcome;
+  const slices = slicesOf(types, outcome.events);
+  return types.map((type, index) => {
+    const events = slices[index] ?? [];
+    const books = events.findLast(({ event }) => 'held' in event.data)?.event.data;
+    const { balance, held } =
+      books !== undefined && 'held' in books
+        ? books
+        : { balance: balanceOf(state), held: state.lots.held };
+    return {
+      account_id: state.account_id,
+      ...factsOf(type, events),
+      balance,
+      held,
+      available: balance + state.settings.credit_line,
+      position: events.at(-1)?.position ?? position,
+      at: events.at(-1)?.event.at ?? state.at,
+      dry_run: dryRun,
+    };
+  });
+};
+
+/** Which events came of which command. Only consumptions come several at once; each has one event of its own. */
+const slicesOf = (
+  types: readonly AccountCommand['type'][],
+  events: readonly Event[],
+): readonly (readonly Event[])[] => {
+  if (types.length === 1) return [events];
+  const slices: Event[][] = [[]];
+  let consumed = 0;
+  for (const recorded of events) {
+    if (recorded.event.type === 'CreditsConsumed') consumed += 1;
+    if (consumed > slices.length) slices.push([]);
+    slices.at(-1)?.push(recorded);
+  }
+  invariant(
+    consumed === types.length && types.every((type) => type === 'ConsumeCredits'),
+    () => 'Only consumptions can be given together',
+  );
+  return slices;
+};
+
+const factsOf = (type: AccountCommand['type'], events: readonly Event[]): Facts => {
+  switch (type) {
+    case 'PurchaseCredits':
+    case 'GrantCredits':
+      return incoming(events);
+    case 'ConsumeCredits':
+    case 'CaptureHold':
+      return consumed(events);
+    case 'PlaceHold':
+    case 'ExtendHold':
+      return reserved(events);
+    case 'ReleaseHold':
+      return released(events);
+    case 'RefundConsumption':
+      return refunded(events);
+    case 'OpenAccount':
+    case 'ConfigureAccount':
+    case 'FreezeAccount':
+    case 'UnfreezeAccount':
+    case 'CloseAccount':
+    case 'SettleDue':
+      return {};
+  }
+};
+
+const incoming = (events: readonly Event[]): Facts => {
+  const came = events.flatMap(({ event }) =>
+    event.type === 'CreditsPurchased' || event.type === 'CreditsGranted' ? [event.data] : [],
+  );
+  const lots = came.map(({ lot: { lot_id, amount } }) => ({ lot_id, amount }));
+  return {
+    ...defined({ transaction_id: came[0]?.transaction_id }),
+    lot_ids: lots.map(({ lot_id }) => lot_id),
+    amount: totalOf(lots),
+    lots,
+  };
+};
+
+const consumed = (events: readonly Event[]): Facts => {
+  const uses = events.flatMap(({ event }) =>
+    event.type === 'CreditsConsumed' || event.type === 'HoldCaptured' ? [event.data] : [],
+  );
+  const id = uses[0]?.consumption_id;
+  const overdrawn = uses.reduce((sum, use) => sum + ('overdrawn' in use ? use.overdrawn : 0n), 0n);
+  return {
+    ...defined({ transaction_id: id, consumption_id: id, hold_id: uses[0]?.hold_id }),
+    amount: totalOf(uses),
+    lots: uses.flatMap(({ from }) => from),
+    ...(overdrawn > 0n ? { overdrawn } : {}),
+  };
+};
+
+const reserved = (events: readonly Event[]): Facts => {
+  for (const { event } of events)
+    if (event.type === 'HoldPlaced' || event.type === 'HoldExtended') {
+      const { hold_id, amount, from } = event.data;
+      return { hold_id, amount, lots: from };
+    }
+  return {};
+};
+
+const released = (events: readonly Event[]): Facts => {
+  const closed = events.findLast(({ event }) => event.type === 'HoldClosed')?.event;
+  if (closed?.type !== 'HoldClosed') return {};
+  const { hold_id, amount, returned } = closed.data;
+  return { hold_id, amount, lots: returned };
+};
+
+const refunded = (events: readonly Event[]): Facts => {
+  for (const { event } of events)
+    if (event.type === 'ConsumptionRefunded') {
+      const { refund_id, consumption_id, amount, to, lots } = event.data;
+      return {
+        transaction_id: refund_id,
+        refund_id,
+        consumption_id,
+        amount,
+        lots: [...to, ...lots].map(({ lot_id, amount: part }) => ({ lot_id, amount: part })),
+        ...(lots.length > 0 ? { lot_ids: lots.map(({ lot_id }) => lot_id) } : {}),
+      };
+    }
+  return {};
+};
+
+const totalOf = (portions: readonly Readonly<{ amount: Credits }>[]): Credits =>
+  portions.reduce((sum, { amount }) => sum + amount, 0n);
