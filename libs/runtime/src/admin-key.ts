@@ -1,0 +1,74 @@
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SCOPES, streamOfTenant, tenants } from '@scrip/access';
+import { type Clock, type Execution, NO_STREAM } from '@scrip/kernel';
+import { formatApiKey, hashSecret, newApiKey, parseApiKey } from './api-key.js';
+
+/** The tenant that the first start creates. */
+const FIRST_TENANT = 'default';
+
+/** The key of the first start: where it is kept, and whether this start made it. */
+export type AdminKey = Readonly<{ file: string; key: string; fresh: boolean }>;
+
+/**
+ * Makes sure that somebody can get in: on the first start, writes a key with all scopes to a file that only its owner
+ * may read, and then admits it. Undefined when the ledger has tenants and the file was taken away.
+ */
+export const ensureAdminKey = async (
+  folder: string,
+  execution: Execution,
+  clock: Clock,
+): Promise<AdminKey | undefined> => {
+  const file = join(folder, 'admin.key');
+  const { revision } = await execution.stateAt(tenants, streamOfTenant(FIRST_TENANT));
+  const written = await readKey(file);
+  if (revision !== NO_STREAM)
+    return written === undefined ? undefined : { file, key: written, fresh: false };
+  // The file comes first: after a crash in between, the next start admits the key that it finds.
+  const key = written ?? (await writeKey(file));
+  const parts = parseApiKey(key);
+  if (parts === undefined)
+    throw new Error(`${file} does not hold an API key. Remove the file and start again.`);
+  const at = clock.now();
+  await execution.run(tenants, {
+    stream: streamOfTenant(FIRST_TENANT),
+    meta: { key: 'first-start', hash: '', actor: 'first-start' },
+    commands: [
+      { type: 'CreateTenant', at, data: { tenant_id: FIRST_TENANT, name: 'Default' } },
+      {
+        type: 'IssueApiKey',
+        at,
+        data: {
+          key_id: parts.keyId,
+          hash: hashSecret(parts.secret),
+          name: 'admin',
+          scopes: SCOPES,
+          by_scopes: SCOPES,
+        },
+      },
+    ],
+  });
+  return { file, key, fresh: true };
+};
+
+const readKey = async (file: string): Promise<string | undefined> => {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    // Not by its class: under jest, Node's errors are of another realm.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+const writeKey = async (file: string): Promise<string> => {
+  const key = formatApiKey(newApiKey());
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${key}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return key;
+};

@@ -1,0 +1,218 @@
+import { type TenantCommand, type TenantEvent, streamOfTenant, tenants } from '@scrip/access';
+import {
+  type Account,
+  type AccountCommand,
+  type AccountReceipt,
+  type ConsumptionFact,
+  accounts,
+  consumptionFact,
+  receiptsOf,
+} from '@scrip/accounts';
+import {
+  type Clock,
+  type CommandMeta,
+  type CommandOutcome,
+  Execution,
+  type Instant,
+  type Loaded,
+  type Position,
+  Refusal,
+  SystemClock,
+  type ViewReader,
+} from '@scrip/kernel';
+import type { Logger } from 'pino';
+import { addressOf } from './account-address.js';
+import { type AdminKey, ensureAdminKey } from './admin-key.js';
+import type { LedgerConfig } from './config.js';
+import { DueTimer } from './due-timer.js';
+import { EmbeddedStores, type ProcessorState } from './embedded-stores.js';
+import { KeyRing } from './key-ring.js';
+import { Metrics } from './metrics.js';
+import { viewsReach } from './view-wait.js';
+
+/** Commands on one account: all are accepted, or none. */
+export type AccountRequest = Readonly<{
+  tenant: string;
+  accountId: string;
+  commands: readonly AccountCommand[];
+  meta: CommandMeta;
+  dryRun?: boolean;
+}>;
+
+/** What commands on an account did: a receipt for each. */
+export type AccountAnswer = Readonly<{
+  receipts: readonly AccountReceipt[];
+  position: Position;
+  replayed: boolean;
+}>;
+
+/** Commands on one tenant and its keys. */
+export type TenantRequest = Readonly<{
+  tenant: string;
+  commands: readonly TenantCommand[];
+  meta: CommandMeta;
+}>;
+
+/** Whether the ledger can do its work, and how its processors stand. */
+export type LedgerHealth = Readonly<{
+  ready: boolean;
+  reason?: string;
+  processors: readonly ProcessorState[];
+}>;
+
+/** A ledger over its stores, without any protocol: what the apps serve. */
+export class Ledger {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly keys: KeyRing;
+  readonly admin: AdminKey | undefined;
+  readonly #stores: EmbeddedStores;
+  readonly #execution: Execution;
+  readonly #timer: DueTimer;
+
+  private constructor(parts: {
+    readonly clock: Clock;
+    readonly metrics: Metrics;
+    readonly stores: EmbeddedStores;
+    readonly execution: Execution;
+    readonly admin: AdminKey | undefined;
+    readonly timer: DueTimer;
+  }) {
+    this.clock = parts.clock;
+    this.metrics = parts.metrics;
+    this.admin = parts.admin;
+    this.#stores = parts.stores;
+    this.#execution = parts.execution;
+    this.#timer = parts.timer;
+    this.keys = new KeyRing(parts.stores.views, parts.clock);
+  }
+
+  /** Opens the ledger of a folder, creating it on the first start. */
+  static async open(
+    config: Pick<LedgerConfig, 'dataFolder' | 'timerMs'>,
+    options: Readonly<{ log: Logger; clock?: Clock }>,
+  ): Promise<Ledger> {
+    const { log, clock = new SystemClock() } = options;
+    const metrics = new Metrics();
+    const stores = await EmbeddedStores.open(config.dataFolder, { clock, metrics, log });
+    try {
+      const execution = new Execution({
+        store: stores.events,
+        snapshots: stores.snapshots,
+        observer: metrics.execution,
+        random: Math.random,
+      });
+      metrics.watch(execution);
+      const admin = await ensureAdminKey(config.dataFolder, execution, clock);
+      const timer = new DueTimer({
+        views: stores.views,
+        execution,
+        clock,
+        log,
+        everyMs: config.timerMs,
+      });
+      const ledger = new Ledger({ clock, metrics, stores, execution, admin, timer });
+      await ledger.viewsReach('access', await stores.events.head());
+      timer.start();
+      return ledger;
+    } catch (error) {
+      await stores.close();
+      throw error;
+    }
+  }
+
+  get views(): ViewReader {
+    return this.#stores.views;
+  }
+
+  /** Runs commands on an account. @throws Refusal */
+  async runAccount(request: AccountRequest): Promise<AccountAnswer> {
+    const { tenant, accountId, commands, meta, dryRun = false } = request;
+    const { stream } = addressOf(tenant, accountId);
+    const outcome = await this.#counted(
+      this.#execution.run(accounts, { stream, commands, meta, dryRun }),
+    );
+    const { position, replayed, events } = outcome;
+    // What was done before is answered from its events, and from the account as they left it.
+    const state =
+      outcome.state ?? (await this.#execution.stateAt(accounts, stream, { position })).state;
+    const receipts = receiptsOf(
+      commands.map(({ type }) => type),
+      { events, state, position, dryRun: outcome.dryRun },
+    );
+    return { receipts, position, replayed };
+  }
+
+  /** Runs commands on a tenant; resolves when the views of tenants and keys show it. @throws Refusal */
+  async runTenant({ tenant, commands, meta }: TenantRequest): Promise<CommandOutcome<TenantEvent>> {
+    const stream = streamOfTenant(tenant);
+    const outcome = await this.#counted(this.#execution.run(tenants, { stream, commands, meta }));
+    await this.viewsReach('access', outcome.position);
+    this.keys.forget();
+    return outcome;
+  }
+
+  /** An account now, or as it was at an instant or position. */
+  accountAt(
+    tenant: string,
+    accountId: string,
+    upTo: Readonly<{ at?: Instant; position?: Position }> = {},
+  ): Promise<Loaded<Account>> {
+    return this.#execution.stateAt(accounts, addressOf(tenant, accountId).stream, upTo);
+  }
+
+  /** What a refund needs to know of a consumption; undefined when the account has none of this id. */
+  consumptionOf(
+    tenant: string,
+    accountId: string,
+    consumptionId: string,
+  ): Promise<ConsumptionFact | undefined> {
+    const { stream, tag } = addressOf(tenant, accountId);
+    return consumptionFact(this.#stores.events, stream, tag(), consumptionId);
+  }
+
+  /** Waits until the views show what was written up to a position. @throws Refusal VIEW_BEHIND */
+  viewsReach(group: 'accounts' | 'access', position: Position): Promise<void> {
+    return viewsReach(this.#stores.views, group, position);
+  }
+
+  health(): LedgerHealth {
+    const processors = this.#stores.processors();
+    const [stopped] = processors.flatMap((one) => (one.state === 'stopped' ? [one.reason] : []));
+    const reason = this.#stores.failure ?? stopped;
+    return reason === undefined
+      ? { ready: true, processors }
+      : { ready: false, reason, processors };
+  }
+
+  /** Builds a group's views anew beside the live ones, or those of all. */
+  rebuild(group?: string): void {
+    this.#stores.rebuild(group);
+  }
+
+  /** Copies the ledger to a new file beside it while it runs. */
+  backUp(): Promise<Readonly<{ file: string; position: Position }>> {
+    return this.#stores.backUp();
+  }
+
+  /** Takes no more commands, finishes those under way, and closes the folder. */
+  async close(): Promise<void> {
+    await this.#timer.stop();
+    await this.#execution.close();
+    await this.#stores.close();
+  }
+
+  async #counted<T extends Readonly<{ replayed: boolean; dryRun: boolean }>>(
+    run: Promise<T>,
+  ): Promise<T> {
+    try {
+      const outcome = await run;
+      const { replayed, dryRun } = outcome;
+      this.metrics.command(replayed ? 'replayed' : dryRun ? 'dry_run' : 'accepted');
+      return outcome;
+    } catch (error) {
+      if (error instanceof Refusal) this.metrics.command('refused');
+      throw error;
+    }
+  }
+}

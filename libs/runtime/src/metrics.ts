@@ -1,0 +1,149 @@
+import type { Execution, ExecutionObserver } from '@scrip/kernel';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const APPEND_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+const BATCH_COMMANDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+/** What is measured of a ledger, for Prometheus. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #commands = new Counter({
+    name: 'scrip_commands_total',
+    help: 'Requests to change the ledger, by outcome',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
+  readonly #refusals = new Counter({
+    name: 'scrip_refusals_total',
+    help: 'Answers that were no, by code',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
+  readonly #batch = new Histogram({
+    name: 'scrip_batch_commands',
+    help: 'Requests decided into one append',
+    buckets: BATCH_COMMANDS,
+    registers: [this.registry],
+  });
+  readonly #events = new Counter({
+    name: 'scrip_events_total',
+    help: 'Events appended',
+    registers: [this.registry],
+  });
+  readonly #commit = new Histogram({
+    name: 'scrip_append_seconds',
+    help: 'Time of one durable commit of the event store',
+    buckets: APPEND_SECONDS,
+    registers: [this.registry],
+  });
+  readonly #states = new Counter({
+    name: 'scrip_state_lookups_total',
+    help: 'Where the state of a stream came from: cache, snapshot or events',
+    labelNames: ['from'],
+    registers: [this.registry],
+  });
+  readonly #conflicts = new Counter({
+    name: 'scrip_append_conflicts_total',
+    help: 'Appends that another writer forestalled, or whose outcome was unknown at first',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+  readonly #lag = new Gauge({
+    name: 'scrip_processor_lag_events',
+    help: 'Events in the log that a processor has yet to handle',
+    labelNames: ['group'],
+    registers: [this.registry],
+  });
+  readonly #running = new Gauge({
+    name: 'scrip_processor_running',
+    help: '1 while a processor runs, 0 after it stopped',
+    labelNames: ['group'],
+    registers: [this.registry],
+  });
+  readonly #requests = new Histogram({
+    name: 'scrip_http_request_seconds',
+    help: 'Time to answer a request',
+    labelNames: ['route', 'status'],
+    buckets: REQUEST_SECONDS,
+    registers: [this.registry],
+  });
+  /** The label objects of requests, made once each: this runs for every request. */
+  readonly #labels = new Map<string, { observe: (seconds: number) => void }>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** What execution tells. */
+  readonly execution: ExecutionObserver = {
+    batch: (requests, events) => {
+      this.#batch.observe(requests);
+      this.#events.inc(events);
+    },
+    conflict: () => {
+      this.#conflicts.inc({ kind: 'conflict' });
+    },
+    unknownOutcome: () => {
+      this.#conflicts.inc({ kind: 'unknown' });
+    },
+    loaded: (fromSnapshot) => {
+      this.#states.inc({ from: fromSnapshot ? 'snapshot' : 'events' });
+    },
+    cacheHit: () => {
+      this.#states.inc({ from: 'cache' });
+    },
+  };
+
+  /** Watches how much execution has under way and in memory. */
+  watch(execution: Execution): void {
+    const gauge = (name: string, help: string, value: () => number): void => {
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect(): void {
+          this.set(value());
+        },
+      });
+    };
+    gauge('scrip_commands_under_way', 'Requests that wait or run', () => execution.load.underWay);
+    gauge(
+      'scrip_cached_streams',
+      'Streams with state in memory',
+      () => execution.load.cachedStreams,
+    );
+    gauge(
+      'scrip_cached_items',
+      'Items that the states in memory hold',
+      () => execution.load.cachedItems,
+    );
+  }
+
+  committed(seconds: number): void {
+    this.#commit.observe(seconds);
+  }
+
+  command(outcome: 'accepted' | 'replayed' | 'dry_run' | 'refused'): void {
+    this.#commands.inc({ outcome });
+  }
+
+  refused(code: string): void {
+    this.#refusals.inc({ code });
+  }
+
+  processor(group: string, lag: number, isRunning: boolean): void {
+    this.#lag.set({ group }, lag);
+    this.#running.set({ group }, isRunning ? 1 : 0);
+  }
+
+  request(route: string, status: number, seconds: number): void {
+    const name = `${route} ${String(status)}`;
+    let series = this.#labels.get(name);
+    if (series === undefined) {
+      series = this.#requests.labels({ route, status: String(status) });
+      this.#labels.set(name, series);
+    }
+    series.observe(seconds);
+  }
+}

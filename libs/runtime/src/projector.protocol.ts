@@ -1,0 +1,15 @@
+import type { ProcessorStatus } from '@scrip/kernel';
+
+/** What the projector thread needs to know at its start. */
+export type ProjectorOptions = Readonly<{ eventsFile: string; viewsFile: string }>;
+
+export type ToProjector =
+  | Readonly<{ type: 'wake' }>
+  | Readonly<{ type: 'rebuild'; group: string | undefined }>
+  | Readonly<{ type: 'close' }>;
+
+export type FromProjector =
+  | Readonly<{ type: 'opened' }>
+  | Readonly<{ type: 'failed'; message: string }>
+  | Readonly<{ type: 'status'; status: ProcessorStatus }>
+  | Readonly<{ type: 'closed' }>;

@@ -1,0 +1,75 @@
+import { Worker } from 'node:worker_threads';
+import type { ProcessorStatus } from '@scrip/kernel';
+import type { FromProjector, ProjectorOptions, ToProjector } from './projector.protocol.js';
+
+/** The thread that keeps the views, as the main thread sees it. */
+export class Projector {
+  readonly #worker: Worker;
+  readonly #onStatus: (status: ProcessorStatus) => void;
+  #failure: string | undefined;
+  #closed: (() => void) | undefined;
+
+  private constructor(worker: Worker, onStatus: (status: ProcessorStatus) => void) {
+    this.#worker = worker;
+    this.#onStatus = onStatus;
+    worker.on('message', (message: FromProjector) => {
+      if (message.type === 'status') this.#onStatus(message.status);
+      if (message.type === 'closed') this.#closed?.();
+    });
+    worker.on('error', (error) => {
+      this.#failure = error.message;
+    });
+    worker.on('exit', () => {
+      this.#failure ??= 'the projector thread ended';
+      this.#closed?.();
+    });
+  }
+
+  /** Starts the thread; resolves when it follows the log. */
+  static async start(
+    options: ProjectorOptions,
+    onStatus: (status: ProcessorStatus) => void,
+  ): Promise<Projector> {
+    const worker = new Worker(new URL('./projector.thread.js', import.meta.url), {
+      workerData: options,
+    });
+    const projector = new Projector(worker, onStatus);
+    await new Promise<void>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('message', (message: FromProjector) => {
+        if (message.type === 'failed') reject(new Error(message.message));
+        else resolve();
+      });
+    });
+    return projector;
+  }
+
+  /** Why the views no longer follow; undefined while they do. */
+  get failure(): string | undefined {
+    return this.#closed === undefined ? this.#failure : undefined;
+  }
+
+  /** Says that the log has grown. */
+  wake(): void {
+    this.#send({ type: 'wake' });
+  }
+
+  /** Builds the views of a group anew, or those of all. */
+  rebuild(group: string | undefined): void {
+    this.#send({ type: 'rebuild', group });
+  }
+
+  /** Finishes the batch at hand and ends the thread. */
+  async close(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      this.#send({ type: 'close' });
+    });
+    await this.#worker.terminate();
+  }
+
+  #send(message: ToProjector): void {
+    this.#worker.postMessage(message);
+  }
+}

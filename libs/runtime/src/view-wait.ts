@@ -1,0 +1,24 @@
+import { type Position, Refusal, type ViewReader } from '@scrip/kernel';
+
+/** How long a read waits for a view to reach a position, and how often it looks. */
+export const viewWaitLimits = { waitMs: 5_000, pollMs: 4 } as const;
+
+/** Waits until the views of a group show what was written up to a position; refuses with VIEW_BEHIND in the end. */
+export const viewsReach = async (
+  views: ViewReader,
+  group: string,
+  position: Position,
+): Promise<void> => {
+  const { waitMs, pollMs } = viewWaitLimits;
+  for (let waited = 0; ; waited += pollMs) {
+    const reached = await views.position(group);
+    if (reached >= position) return;
+    if (waited >= waitMs)
+      throw new Refusal(
+        'VIEW_BEHIND',
+        `The view has reached position ${String(reached)}, not yet ${String(position)}. Retry after a pause.`,
+        { reached, wanted: position },
+      );
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+};
