@@ -1,0 +1,11 @@
+export * from './client.js';
+export * from './error-codes.js';
+export * from './errors.js';
+export * from './requests.js';
+export * from './responses.js';
+export { type Credits } from './credits.js';
+export { newIdempotencyKey } from './idempotency-key.js';
+export { type Keys } from './keys.js';
+export { type Operator, type OperatorAnswer } from './operator.js';
+export { type Position } from './positions.js';
+export { type Tenants } from './tenants.js';
