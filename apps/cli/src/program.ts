@@ -1,0 +1,8 @@
+import { Command } from 'commander';
+import { importCommand } from './import-command.js';
+
+/** The `scrip` command. */
+export const program = (): Command =>
+  new Command('scrip')
+    .description('the command line of the Scrip ledger')
+    .addCommand(importCommand());

@@ -1,0 +1,16 @@
+import type { ProblemCode } from '@scrip/runtime';
+
+/** What every command on tenants and keys may be refused with. */
+export const accessCodes = [
+  'TENANT_NOT_FOUND',
+  'IDEMPOTENCY_KEY_REUSED',
+  'MALFORMED_IDEMPOTENCY_KEY',
+  'MALFORMED_JSON',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'CONFLICT',
+  'OVERLOADED',
+  'STORE_UNAVAILABLE',
+  'VIEW_BEHIND',
+  'VIEW_UNAVAILABLE',
+] as const satisfies readonly ProblemCode[];

@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import helmet from '@fastify/helmet';
+import type { Ledger, LedgerConfig } from '@scrip/runtime';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { ProblemAdapter, ProblemFilter } from './edge/problem-answers.js';
+import { ProblemLog } from './edge/problem-log.js';
+import { RateLimit } from './edge/rate-limit.js';
+import { addRequestHooks, requestIdOf } from './edge/request-hooks.js';
+import { LedgerModule } from './ledger.module.js';
+import { NestLog } from './nest-log.js';
+import { serveReference } from './reference/reference-pages.js';
+
+/** The version of the REST contract. */
+const API_VERSION = '0.1.0';
+
+/** What a request never goes beyond. */
+export const serverLimits = {
+  bodyBytesMax: 1_024 * 1_024,
+  /** An account's id, with each character escaped. */
+  pathPartMax: 3 * 128,
+  requestMs: 30_000,
+  keepAliveMs: 72_000,
+} as const;
+
+/** What browsers are told; what only old ones heed is left out, because every answer carries it. */
+const browserHeaders = {
+  // Written once in addRequestHooks: helmet would put it together for every request.
+  contentSecurityPolicy: false,
+  crossOriginResourcePolicy: { policy: 'same-origin' },
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+  // Whoever puts https before the ledger says so there.
+  strictTransportSecurity: false,
+} as const;
+
+/** The server over a ledger; `listen` starts it, and `close` stops it while the ledger stays open. */
+export const createApp = async (
+  ledger: Ledger,
+  config: Pick<LedgerConfig, 'rateLimitPerSecond'>,
+  log: Logger,
+): Promise<NestFastifyApplication> => {
+  const problems = new ProblemLog(log, ledger.metrics);
+  const adapter = new ProblemAdapter(
+    {
+      genReqId: requestIdOf,
+      bodyLimit: serverLimits.bodyBytesMax,
+      requestTimeout: serverLimits.requestMs,
+      keepAliveTimeout: serverLimits.keepAliveMs,
+      routerOptions: { maxParamLength: serverLimits.pathPartMax },
+    },
+    problems,
+  );
+  const server = adapter.getInstance();
+  await server.register(helmet, browserHeaders);
+  const limit = new RateLimit(config.rateLimitPerSecond, ledger.clock);
+  addRequestHooks(server, { ledger, limit, log });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    LedgerModule.over(ledger, problems),
+    adapter,
+    { logger: new NestLog(log), bodyParser: false, abortOnError: false },
+  );
+  app.useGlobalFilters(new ProblemFilter(problems));
+  serveReference(server, adapter.declared, API_VERSION);
+  await app.init();
+  return app;
+};

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { Refusal } from '@scrip/kernel';
+import type { Ledger } from '@scrip/runtime';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { admit } from './admission.js';
+import { isWellFormed } from './free-object.js';
+import type { RateLimit } from './rate-limit.js';
+import { createSchemaCompiler } from './validation.js';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** Nothing from elsewhere, and no upgrade to https: on 127.0.0.1 there is none. */
+const CONTENT_SECURITY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; " +
+  "form-action 'self'; frame-ancestors 'self'; object-src 'none'";
+
+/** The id of a request: its own where it is sane, else a new one. */
+export const requestIdOf = ({
+  headers,
+}: Readonly<{ headers: Readonly<Record<string, unknown>> }>): string => {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+};
+
+/** What every request goes through: its id, admission, the parsing of its body, measurement and the log. */
+export const addRequestHooks = (
+  server: FastifyInstance,
+  { ledger, limit, log }: Readonly<{ ledger: Ledger; limit: RateLimit; log: Logger }>,
+): void => {
+  server.decorateRequest('principal', undefined);
+  server.setValidatorCompiler(createSchemaCompiler());
+  parseJson(server);
+  server.addHook('onRequest', (request, reply, done) => {
+    void reply.header('X-Request-Id', request.id);
+    void reply.header('Content-Security-Policy', CONTENT_SECURITY);
+    try {
+      const admitted = admit(request, ledger.keys, limit);
+      if (admitted === undefined) done();
+      else
+        admitted.then(() => {
+          done();
+        }, done);
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none';
+    const { statusCode: status, elapsedTime: ms } = reply;
+    ledger.metrics.request(`${request.method} ${route}`, status, ms / 1_000);
+    // Only what was asked of whom, and how it ended: no address, header or body, which may hold secrets.
+    if (status >= 400 || log.isLevelEnabled('debug'))
+      log[status >= 400 ? 'info' : 'debug'](
+        { ...about(request), status, ms: Math.round(ms * 100) / 100 },
+        'Answered',
+      );
+    done();
+  });
+};
+
+const about = ({ id, method, routeOptions, principal }: FastifyRequest): object => ({
+  request_id: id,
+  method,
+  route: routeOptions.url,
+  tenant: principal?.tenant,
+  key_id: principal?.keyId,
+});
+
+/** Bodies are JSON, and all of its text is Unicode. */
+const parseJson = (server: FastifyInstance): void => {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    (request, text: string, done) => {
+      // A command without fields needs no body.
+      if (text === '') {
+        done(null, undefined);
+        return;
+      }
+      void parse(request, text, (error, body: unknown) => {
+        done(error ?? faultIn(text, body), body);
+      });
+    },
+  );
+};
+
+const faultIn = (text: string, body: unknown): Refusal | null => {
+  // Further on, null means that there is no body.
+  if (body === null) return new Refusal('MALFORMED_REQUEST', 'The body must be an object.');
+  // Text that is not Unicode can only come of an escape.
+  return text.includes('\\u') && !isWellFormed(body)
+    ? new Refusal('MALFORMED_JSON', 'The body holds text that is not Unicode, or a NUL character.')
+    : null;
+};

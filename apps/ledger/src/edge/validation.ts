@@ -1,0 +1,126 @@
+import { Refusal } from '@scrip/kernel';
+import {
+  Ajv,
+  type AnySchema,
+  type ErrorObject,
+  type Options,
+  type SchemaValidateFunction,
+} from 'ajv';
+import type { FastifySchemaCompiler } from 'fastify';
+import { Unparsable } from './amounts.js';
+import { codeOfParser, parsers } from './fields.js';
+import type { JsonSchema } from './schemas.js';
+
+/** How many faults of one request an answer names. */
+const FAULTS_MAX = 20;
+
+/** Reads a field in place: what comes after sees a `bigint` for an amount and milliseconds for an instant. */
+const readInPlace: SchemaValidateFunction = (parser: string, value, _, place) => {
+  try {
+    const read = parsers[parser]?.(value);
+    // The place is a field of the request, whatever its name.
+    if (place !== undefined)
+      (place.parentData as Record<string | number, unknown>)[place.parentDataProperty] = read;
+    return true;
+  } catch (error) {
+    if (!(error instanceof Unparsable)) throw error;
+    const { message } = error;
+    readInPlace.errors = [{ keyword: 'x-parse', message, params: { code: codeOfParser(parser) } }];
+    return false;
+  }
+};
+
+const ajvWith = (options: Options): Ajv => {
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    ...options,
+  });
+  ajv.addKeyword({
+    keyword: 'x-parse',
+    schemaType: 'string',
+    modifying: true,
+    errors: true,
+    validate: readInPlace,
+  });
+  return ajv;
+};
+
+/** A parsed field is judged by its parser alone: what stands beside `x-parse` is for the reference. */
+const withoutBeside = (schema: unknown): unknown => {
+  if (Array.isArray(schema)) return schema.map(withoutBeside);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  if ('x-parse' in schema) return { 'x-parse': schema['x-parse'] };
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, inner]) => [name, withoutBeside(inner)]),
+  );
+};
+
+/** Compiles the schema of a route's part into its validation, once, at start. */
+export const createSchemaCompiler = (): FastifySchemaCompiler<JsonSchema> => {
+  const exact = ajvWith({});
+  // Text is all that addresses have.
+  const lenient = ajvWith({ coerceTypes: true });
+  return ({ schema, httpPart }) => {
+    const part = httpPart ?? 'body';
+    const ajv = part === 'body' ? exact : lenient;
+    const validate = ajv.compile(withoutBeside(schema) as AnySchema);
+    return (data: unknown) => {
+      // Fastify says null where there is none: a command without fields needs no body.
+      const value = data ?? {};
+      return validate(value) ? { value } : { error: refusalOf(part, validate.errors ?? []) };
+    };
+  };
+};
+
+const refusalOf = (part: string, errors: readonly ErrorObject[]): Refusal => {
+  const faults = errors.slice(0, FAULTS_MAX).map(faultOf);
+  const [first] = faults;
+  const codes = new Set(faults.map(({ code }) => code));
+  const code = codes.size === 1 && first !== undefined ? first.code : 'MALFORMED_REQUEST';
+  const described = faults.map(({ field, message }) => `${field} ${message}`);
+  return new Refusal(
+    code,
+    `The ${NAMES[part] ?? part} is not as declared: ${described.join('; ')}.`,
+    {
+      fields: [...new Set(faults.map(({ field }) => field))],
+      faults: described,
+    },
+  );
+};
+
+const NAMES: Readonly<Record<string, string>> = {
+  body: 'body',
+  params: 'address',
+  querystring: 'query',
+};
+
+type Fault = Readonly<{ code: string; field: string; message: string }>;
+
+const faultOf = ({ keyword, instancePath, params, message = 'is wrong' }: ErrorObject): Fault => {
+  const place = instancePath.slice(1).replaceAll('/', '.');
+  const within = (name: unknown): string =>
+    place === '' ? String(name) : `${place}.${String(name)}`;
+  const { additionalProperty, missingProperty, allowedValues, code } = params;
+  switch (keyword) {
+    case 'x-parse':
+      return { code: String(code), field: place, message };
+    case 'additionalProperties':
+      return {
+        code: 'UNKNOWN_FIELD',
+        field: within(additionalProperty).slice(0, 100),
+        message: 'is not a declared field',
+      };
+    case 'required':
+      return { code: 'MALFORMED_REQUEST', field: within(missingProperty), message: 'is missing' };
+    case 'enum':
+      return {
+        code: 'MALFORMED_REQUEST',
+        field: place,
+        message: `must be one of ${(allowedValues as readonly unknown[]).join(', ')}`,
+      };
+    default:
+      return { code: 'MALFORMED_REQUEST', field: place === '' ? 'body' : place, message };
+  }
+};

@@ -1,0 +1,63 @@
+import { ConfigError, Ledger, type LedgerConfig, readConfig } from '@scrip/runtime';
+import { type Logger, destination, pino } from 'pino';
+import { createApp } from './app.js';
+import { welcome } from './welcome.js';
+
+/** How long what is in flight may take once the process is told to end. */
+const SHUTDOWN_MS = 25_000;
+
+const main = async (): Promise<void> => {
+  const config = readConfig(process.env);
+  const log = createLog(config);
+  const ledger = await Ledger.open(config, { log });
+  const app = await createApp(ledger, config, log);
+  await app.listen(config.port, config.host);
+  const url = await app.getUrl();
+  log.info({ url, data: config.dataFolder }, 'The ledger listens');
+  process.stdout.write(welcome(url, config.dataFolder, ledger.admin));
+  let isEnding = false;
+  const end = (signal: string): void => {
+    if (isEnding) return;
+    isEnding = true;
+    log.info({ signal }, 'The ledger stops');
+    const timer = setTimeout(() => {
+      log.fatal('The ledger did not stop in time');
+      process.exit(1);
+    }, SHUTDOWN_MS);
+    timer.unref();
+    app
+      .close()
+      .then(() => ledger.close())
+      .then(
+        () => {
+          log.info('The ledger has stopped');
+          process.exit(0);
+        },
+        (error: unknown) => {
+          log.fatal({ err: error }, 'The ledger did not stop in order');
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+};
+
+const createLog = ({ logLevel }: LedgerConfig): Logger =>
+  pino(
+    {
+      level: logLevel,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: ['authorization', '*.authorization', '*.*.authorization', 'api_key', '*.api_key'],
+    },
+    destination({ sync: true }),
+  );
+
+main().catch((error: unknown) => {
+  const told = error instanceof Error ? error.message : String(error);
+  process.stderr.write(
+    error instanceof ConfigError ? `${told}\n` : `The ledger could not start. ${told}\n`,
+  );
+  process.exit(1);
+});
