@@ -393,7 +393,13 @@ export class Twin {
       position: index,
       meta: { key: 'k', hash: 'h', actor: 'twin' },
     }));
-    const outcome = { events: recorded, state: account, position: 0, dryRun: false };
+    const outcome = {
+      account_id: account.account_id,
+      events: recorded,
+      state: account,
+      position: 0,
+      dryRun: false,
+    };
     const [receipt] = receiptsOf([type], outcome);
     const low = events.findLast((event) => event.type === 'LowBalanceReached');
     const took = events.flatMap(({ type: kind, data }) =>

@@ -68,12 +68,13 @@ export const settings = {
 
 /**
  * What the account holds after the event. `balance` is effective, unreserved credits less what is overdrawn;
- * `held` is what open holds reserve; `paid` is how much of the effective, unreserved credits lies in lots with a
+ * `available` is the balance and the credit line; `held` is what open holds reserve; `paid` is how much of the effective, unreserved credits lies in lots with a
  * cost (the rest is promotional). `day` is the calendar day of the account's time zone at the event's `at`,
  * `2026-11-23` (the kernel's `dayOf`): views cannot know the time zone.
  */
 const after = {
   balance: signedCredits,
+  available: signedCredits,
   held: creditsOrZero,
   paid: creditsOrZero,
   day: text(10),

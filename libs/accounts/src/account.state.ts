@@ -91,11 +91,17 @@ export const unopened: Account = {
 export const balanceOf = ({ lots, overdrawn }: Account): Credits => lots.free - overdrawn;
 
 /** What an account holds, as the event that leads to it records it. */
-export type After = Readonly<{ balance: Credits; held: Credits; paid: Credits }>;
+export type After = Readonly<{
+  balance: Credits;
+  available: Credits;
+  held: Credits;
+  paid: Credits;
+}>;
 
 /** What is recorded of an account's books in each event that moves credits. */
 export const afterOf = (account: Account): After => ({
   balance: balanceOf(account),
+  available: balanceOf(account) + account.settings.credit_line,
   held: account.lots.held,
   paid: account.lots.paid,
 });

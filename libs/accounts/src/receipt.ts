@@ -1,6 +1,6 @@
 import { type Credits, type Instant, type Position, type Recorded, invariant } from '@scrip/kernel';
 import type { AccountCommand, AccountEvent, Portion } from './account.messages.js';
-import { type Account, balanceOf } from './account.state.js';
+import { type Account, type After, afterOf } from './account.state.js';
 import { defined } from './draft.js';
 
 /** What a command did, in full: made from its events alone, so that a repetition is answered as the first time. */
@@ -43,38 +43,55 @@ type Facts = Partial<
 
 /** What execution says of the commands that a receipt is for. */
 export type AccountOutcome = Readonly<{
+  account_id: string;
   events: readonly Event[];
-  /** The account that they led to. */
-  state: Account;
+  /** The account that they led to; may be left out where `sayWhatIsHeld`. */
+  state?: Account | undefined;
   position: Position;
   dryRun: boolean;
 }>;
+
+/** Whether the events of commands say what the account held after each: then nobody needs to load the account. */
+export const sayWhatIsHeld = (
+  types: readonly AccountCommand['type'][],
+  events: readonly Event[],
+): boolean => slicesOf(types, events).every((slice) => heldAfter(slice) !== undefined);
 
 /** The receipts of commands that were decided together, in their order. */
 export const receiptsOf = (
   types: readonly AccountCommand['type'][],
   outcome: AccountOutcome,
 ): readonly AccountReceipt[] => {
-  const { state, position, dryRun } = outcome;
+  const { account_id, state, position, dryRun } = outcome;
   const slices = slicesOf(types, outcome.events);
   return types.map((type, index) => {
     const events = slices[index] ?? [];
-    const books = events.findLast(({ event }) => 'held' in event.data)?.event.data;
-    const { balance, held } =
-      books !== undefined && 'held' in books
-        ? books
-        : { balance: balanceOf(state), held: state.lots.held };
+    const after = heldAfter(events) ?? (state && afterOf(state));
+    const at = events.at(-1)?.event.at ?? state?.at;
+    invariant(
+      after !== undefined && at !== undefined,
+      () => `${account_id}: nothing says its books`,
+    );
+    const { balance, held, available } = after;
     return {
-      account_id: state.account_id,
+      account_id,
       ...factsOf(type, events),
       balance,
       held,
-      available: balance + state.settings.credit_line,
+      available,
       position: events.at(-1)?.position ?? position,
-      at: events.at(-1)?.event.at ?? state.at,
+      at,
       dry_run: dryRun,
     };
   });
+};
+
+/** What the account held after its last movement; undefined without one, and where its credit line changed since. */
+const heldAfter = (events: readonly Event[]): After | undefined => {
+  const last = events.findLast(
+    ({ event }) => 'held' in event.data || event.type === 'AccountConfigured',
+  )?.event.data;
+  return last !== undefined && 'held' in last ? last : undefined;
 };
 
 /** Which events came of which command. Only consumptions come several at once; each has one event of its own. */

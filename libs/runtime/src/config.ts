@@ -13,6 +13,9 @@ const schema = z.object({
   SCRIP_TIMER_MS: whole(10, 3_600_000, 1_000),
 });
 
+/** What the command line and the SDK read; whoever exports it may start a ledger in the same shell. */
+const CLIENT_SETTINGS = ['SCRIP_URL', 'SCRIP_API_KEY'];
+
 /** How the ledger runs, as the environment says. */
 export type LedgerConfig = Readonly<{
   /** The folder that holds everything; absolute. */
@@ -35,7 +38,8 @@ export class ConfigError extends Error {
 /** Reads the configuration. @throws ConfigError, naming each variable that is wrong. */
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): LedgerConfig => {
   const unknown = Object.keys(env).filter(
-    (name) => name.startsWith('SCRIP_') && !(name in schema.shape),
+    (name) =>
+      name.startsWith('SCRIP_') && !(name in schema.shape) && !CLIENT_SETTINGS.includes(name),
   );
   const read = schema.safeParse(env);
   const faults = (read.error?.issues ?? []).map(

@@ -7,6 +7,7 @@ import {
   accounts,
   consumptionFact,
   receiptsOf,
+  sayWhatIsHeld,
 } from '@scrip/accounts';
 import {
   type Clock,
@@ -133,13 +134,19 @@ export class Ledger {
       this.#execution.run(accounts, { stream, commands, meta, dryRun }),
     );
     const { position, replayed, events } = outcome;
-    // What was done before is answered from its events, and from the account as they left it.
-    const state =
-      outcome.state ?? (await this.#execution.stateAt(accounts, stream, { position })).state;
-    const receipts = receiptsOf(
-      commands.map(({ type }) => type),
-      { events, state, position, dryRun: outcome.dryRun },
-    );
+    const types = commands.map(({ type }) => type);
+    // What was done before is answered from its events; only those of an account's settings say too little.
+    const { state } =
+      outcome.state !== undefined || sayWhatIsHeld(types, events)
+        ? outcome
+        : await this.#execution.stateAt(accounts, stream, { position });
+    const receipts = receiptsOf(types, {
+      account_id: accountId,
+      events,
+      state,
+      position,
+      dryRun: outcome.dryRun,
+    });
     return { receipts, position, replayed };
   }
 

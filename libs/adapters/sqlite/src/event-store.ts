@@ -257,12 +257,15 @@ type SnapshotBounds = Readonly<{
 
 /** The log, and what only the store's own side looks up in it. */
 class FindingLog extends SqliteEventLog {
-  readonly #key = this.db.prepare(
-    `SELECT a.position_last, a.revision_last, a.count, a.payload, s.name
-     FROM streams s JOIN appends a ON a.position_last = coalesce(
+  readonly #position = this.db.prepare(
+    `SELECT coalesce(
        (SELECT position FROM keys_0 WHERE stream = s.id AND key = ?2),
-       (SELECT position FROM keys_1 WHERE stream = s.id AND key = ?2))
-     WHERE s.name = ?1`,
+       (SELECT position FROM keys_1 WHERE stream = s.id AND key = ?2)) AS position
+     FROM streams s WHERE s.name = ?1`,
+  );
+  readonly #append = this.db.prepare(
+    `SELECT a.position_last, a.revision_last, a.count, a.payload, s.name
+     FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
   );
   readonly #snapshot = this.db.prepare(
     `SELECT * FROM snapshots WHERE stream = ? AND version = ? AND at <= ? AND position <= ?
@@ -273,13 +276,18 @@ class FindingLog extends SqliteEventLog {
     stream: string,
     keys: readonly string[],
   ): ReadonlyMap<string, readonly StoredEvent[]> {
-    const found = new Map<string, readonly StoredEvent[]>();
+    const found = new Map<string, StoredEvent[]>();
+    // Commands that came together are in one row; it is read once.
+    const positions = new Set<Position>();
     for (const key of keys) {
-      const row = this.#key.get(stream, key) as AppendRow | undefined;
-      if (row === undefined) continue;
-      const events = decodeAppend(row).filter(({ meta }) => meta.key === key);
-      found.set(key, events);
+      const row = this.#position.get(stream, key) as { position: Position | null } | undefined;
+      if (row === undefined || row.position === null) continue;
+      positions.add(row.position);
+      found.set(key, []);
     }
+    for (const position of positions)
+      for (const event of decodeAppend(this.#append.get(position) as AppendRow))
+        found.get(event.meta.key)?.push(event);
     return found;
   }
 
