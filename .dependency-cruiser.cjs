@@ -11,10 +11,10 @@ module.exports = {
     },
     {
       name: 'domain-is-pure',
-      comment: 'A domain lib imports the kernel, its own files, and pure data structures.',
+      comment: 'A domain lib imports the kernel and its own files.',
       severity: 'error',
-      from: { path: '^libs/(accounts|access)/src', pathNot: '\\.spec\\.ts$' },
-      to: { pathNot: ['^libs/kernel/src', '^libs/$1/src', '^node_modules/sorted-btree/'] },
+      from: { path: '^libs/(accounts|access)/src', pathNot: '\\.(spec|fixture)\\.ts$' },
+      to: { pathNot: ['^libs/kernel/src', '^libs/$1/src'] },
     },
     {
       name: 'adapters-know-only-the-kernel',

@@ -1,8 +1,8 @@
 /** What a figure should come to. */
-export type Target = Readonly<{ atLeast: number } | { atMost: number }>;
+type Target = Readonly<{ atLeast: number } | { atMost: number }>;
 
 /** What a figure is compared with, measured in the same run; `times` is how many times as much is wanted. */
-export type Baseline = Readonly<{ what: string; value: number; times?: number }>;
+type Baseline = Readonly<{ what: string; value: number; times?: number }>;
 
 /** One line of the table: several runs of one measurement. */
 export type Figure = Readonly<{

@@ -33,13 +33,13 @@ export type Told = Readonly<{
 /** The turn that each client is at. */
 export type Turns = readonly number[];
 
-export const CLIENTS = 24;
+const CLIENTS = 24;
 export const ACCOUNTS = 5;
 
 /** Where everybody starts. */
 export const firstTurns: Turns = Array.from({ length: CLIENTS }, () => 0);
 
-export const accountOf = (client: number): string => `crash-${client % ACCOUNTS}`;
+const accountOf = (client: number): string => `crash-${client % ACCOUNTS}`;
 
 /** Runs all clients from their turns on until one send fails: then the ledger is dead, or closing. */
 export const load = async (send: Send, turns: Turns, tell: (told: Told) => void): Promise<void> => {

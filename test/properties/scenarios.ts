@@ -44,7 +44,7 @@ export type Action =
   | Readonly<{ do: 'release'; turn: Turn }>
   | Readonly<{ do: 'refund'; turn: Turn; amount?: AmountOf; extendIn?: number }>;
 
-export type Changes = Readonly<{
+type Changes = Readonly<{
   time_zone?: string;
   credit_line?: bigint;
   monthly_limit?: bigint | null;

@@ -16,9 +16,9 @@ import { statePath } from './usage-import/import-state.js';
 import { rejectsPath } from './usage-import/rejects-file.js';
 
 /** The exit code of an import that came to its end with rejects. */
-export const EXIT_REJECTS = 2;
+const EXIT_REJECTS = 2;
 /** The exit code of an import that was interrupted. */
-export const EXIT_STOPPED = 130;
+const EXIT_STOPPED = 130;
 
 const BATCH_MAX = 1_000;
 const IN_FLIGHT_MAX = 32;

@@ -17,7 +17,7 @@ export type TestRequest = Readonly<{
 }>;
 
 /** What a server under test answers. */
-export type TestAnswer = Readonly<{
+type TestAnswer = Readonly<{
   status: number;
   headers: Readonly<Record<string, unknown>>;
   text: string;

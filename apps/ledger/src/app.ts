@@ -16,7 +16,7 @@ import { serveReference } from './reference/reference-pages.js';
 const API_VERSION = '0.1.0';
 
 /** What a request never goes beyond. */
-export const serverLimits = {
+const serverLimits = {
   bodyBytesMax: 1_024 * 1_024,
   /** An account's id, with each character escaped. */
   pathPartMax: 3 * 128,

@@ -10,7 +10,7 @@ export type OpenLot = Readonly<{ lot: Lot; free: Credits; held: Credits; schedul
 export type Due = Readonly<{ at: Instant; id: string }>;
 
 /** Lots in burn order. */
-export type LotOrder = SortedMap<Lot, undefined>;
+type LotOrder = SortedMap<Lot, undefined>;
 
 /**
  * The open lots of an account: immutable, sharing structure, so that a change costs the logarithm of their number.

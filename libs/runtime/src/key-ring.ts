@@ -12,7 +12,7 @@ export type Principal = Readonly<{
 }>;
 
 /** What a key ring never goes beyond. */
-export const keyRingLimits = {
+const keyRingLimits = {
   /** How long a verified key is believed without looking again: the most that a revocation may take. */
   trustedMs: 1_000,
   /** Verified keys kept in memory, least recently verified out first. */

@@ -11,7 +11,7 @@ export const requestHash = (
 ): string => hash('sha256', `${route}\n${canonical(parameters)}\n${canonical(body)}`, 'hex');
 
 /** JSON with sorted names; `undefined` fields are left out, and big integers are marked as such. */
-export const canonical = (value: unknown): string => {
+const canonical = (value: unknown): string => {
   if (typeof value === 'bigint') return `${String(value)}n`;
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null)

@@ -1,7 +1,7 @@
 import { type Position, Refusal, type ViewReader } from '@scrip/kernel';
 
 /** How long a read waits for a view to reach a position, and how often it looks. */
-export const viewWaitLimits = { waitMs: 5_000, pollMs: 4 } as const;
+const viewWaitLimits = { waitMs: 5_000, pollMs: 4 } as const;
 
 /** Waits until the views of a group show what was written up to a position; refuses with VIEW_BEHIND in the end. */
 export const viewsReach = async (

@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, type ServerResponse, createServer } from 'nod
 import { type AddressInfo } from 'node:net';
 
 /** A request as the scripted ledger received it. */
-export type Received = Readonly<{
+type Received = Readonly<{
   method: string;
   url: string;
   headers: IncomingHttpHeaders;

@@ -19,9 +19,6 @@ import {
 import { openTeams, teams } from './teams.js';
 import { type Trace, prepareTraces, traceFolder } from './traces.js';
 
-/** The month of the traces. */
-const MONTH = '2023-11';
-
 const say = (text = ''): void => {
   process.stdout.write(`${text}\n`);
 };
@@ -118,8 +115,8 @@ const showAccounts = async (client: ScripClient): Promise<void> => {
   );
   headline('Balances');
   say(balancesTable(balances));
-  headline(`Top services in ${MONTH}`);
-  say(servicesTable(await client.credits.usage({ month: MONTH })));
+  headline('Top services of this month, in which all of it was charged');
+  say(servicesTable(await client.credits.usage()));
   const [first] = teams;
   if (first === undefined) return;
   const { account_id } = first;

@@ -19,7 +19,7 @@ import {
 } from '../edge/fields.js';
 
 /** The most consumptions of one batch. */
-export const BATCH_MAX = 1_000;
+const BATCH_MAX = 1_000;
 const BATCH_KEY = /^[\x21-\x7e]{1,255}$/;
 const ACCOUNT_ID = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const MOVEMENT_ID = /^[A-Za-z0-9_]{1,64}$/;

@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import type { RateLimit } from './rate-limit.js';
 
 /** What a route asks of its caller; none: it is public. */
-export type Access = Readonly<{
+type Access = Readonly<{
   scope: Scope;
   /** Whether it concerns the whole tenant, and so no key that is bound to one account. */
   tenantWide: boolean;

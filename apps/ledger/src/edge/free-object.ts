@@ -1,7 +1,7 @@
 import { Unparsable } from './amounts.js';
 
 /** The bounds of free `details` and `metadata`. */
-export const freeObjectLimits = { bytesMax: 4_096, depthMax: 5 } as const;
+const freeObjectLimits = { bytesMax: 4_096, depthMax: 5 } as const;
 
 /**
  * Checks free details: an object of at most 4 KiB of JSON and five levels.

@@ -10,7 +10,7 @@ import { type RouteFacts, withSchemas } from './route.js';
 export type DeclaredRoute = Readonly<{ method: string; url: string; facts: RouteFacts }>;
 
 /** Answers a request with its problem. */
-export const sendProblem = (
+const sendProblem = (
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,

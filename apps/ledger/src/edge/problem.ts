@@ -3,7 +3,7 @@ import { type ProblemCode, problemOf, protocolStatus } from '@scrip/runtime';
 import { HttpException } from '@nestjs/common';
 
 /** The body of every answer that is not a success, as RFC 9457 has it. */
-export type Problem = Readonly<{
+type Problem = Readonly<{
   type: string;
   title: string;
   status: number;
