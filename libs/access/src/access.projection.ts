@@ -36,7 +36,8 @@ export type KeyDocument = TypeOf<typeof keyDocument>;
 export const apiKeysView: View<KeyDocument> = {
   name: 'api_keys',
   codec: keyDocument,
-  indexes: { tenant: { arity: 2, keyOf: ({ tenant, key_id }) => [tenant, key_id] } },
+  parts: { tenant: ({ tenant }) => tenant, key_id: ({ key_id }) => key_id },
+  indexes: { tenant: ['tenant', 'key_id'] },
 };
 
 /** Keeps {@link apiKeysView}. */
@@ -69,7 +70,8 @@ export type TenantDocument = TypeOf<typeof tenantDocument>;
 export const tenantsView: View<TenantDocument> = {
   name: 'tenants',
   codec: tenantDocument,
-  indexes: { id: { arity: 1, keyOf: ({ tenant_id }) => [tenant_id] } },
+  parts: { tenant_id: ({ tenant_id }) => tenant_id },
+  indexes: { id: ['tenant_id'] },
 };
 
 /** Keeps {@link tenantsView}. */

@@ -138,7 +138,7 @@ describe('the snapshot of a tenant', () => {
       initialState,
     );
     const { codec } = tenants.snapshot;
-    expect(codec.decode(JSON.parse(JSON.stringify(codec.encode(state))))).toEqual(state);
+    expect(codec.decode(JSON.parse(codec.encode(state)))).toEqual(state);
   });
 });
 
@@ -159,7 +159,7 @@ describe('stored events of tenants', () => {
     ['ApiKeyRotated', { key_id: 'k', hash: 'h', previous_until: '2026-11-23T12:00:00.000Z' }],
     ['ApiKeyRevoked', { key_id: 'k' }],
   ])('of version 1 are read and written as ever: %s', (type, data) => {
-    const event: Message = tenants.events.decode(type, 1, T0, data);
-    expect(tenants.events.encode(event as never)).toEqual(data);
+    const event: Message = tenants.events.decode(type, 1, T0, structuredClone(data));
+    expect(JSON.parse(tenants.events.encode(event as never))).toEqual(data);
   });
 });

@@ -128,6 +128,15 @@ describe('credits coming in', () => {
       .when(consume(1, 's', T0 + DAY))
       .then({ type: 'LotsActivated' }, { type: 'CreditsConsumed', data: { balance: c(4) } });
   });
+
+  it('that become effective together repay a debt in the order in which they came in', () => {
+    const later = T0 + DAY;
+    const nine = Array.from({ length: 9 }, () => grant(1, { effective_at: later }));
+    const lots = [...nine.keys()].map((index) => ({ lot_id: `lot_tag_${String(index + 2)}` }));
+    given(open({ credit_line: c(10) }), consume(9), ...nine)
+      .when({ type: 'SettleDue', at: later, data: {} })
+      .then({ type: 'LotsActivated', data: { lots } });
+  });
 });
 
 describe('the burn order', () => {

@@ -109,16 +109,16 @@ export const afterOf = (account: Account): After => ({
 /** The last step that the decider took, so that folding the event it decided does not cost a second time. */
 let decided: Readonly<{ before: Account; event: AccountEvent; after: Account }> | undefined;
 
-/** Applies an event that is being decided; `complete` gives it the books it leads to. */
+/** Applies an event that is being decided; `complete` adds the books it leads to. */
 export const decideStep = (
   before: Account,
-  bare: AccountEvent,
-  complete: (after: Account) => AccountEvent,
-): Readonly<{ event: AccountEvent; after: Account }> => {
-  const after = apply(before, bare);
-  const event = complete(after);
+  event: AccountEvent,
+  complete: (after: Account) => void,
+): Account => {
+  const after = apply(before, event);
+  complete(after);
   decided = { before, event, after };
-  return decided;
+  return after;
 };
 
 /** Folds one event into the account, and asserts that the account's books still tie. */

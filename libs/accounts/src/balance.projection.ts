@@ -52,9 +52,8 @@ export type BalanceDocument = TypeOf<typeof balanceDocument>;
 export const balanceView: View<BalanceDocument> = {
   name: 'balance',
   codec: balanceDocument,
-  indexes: {
-    tenant: { arity: 2, keyOf: ({ tenant, account_id }) => [tenant, account_id] },
-  },
+  parts: { tenant: ({ tenant }) => tenant, account_id: ({ account_id }) => account_id },
+  indexes: { tenant: ['tenant', 'account_id'] },
 };
 
 /** Keeps {@link balanceView}. */

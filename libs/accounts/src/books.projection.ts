@@ -46,6 +46,7 @@ export type BookDocument = TypeOf<typeof bookDocument>;
 export const booksView: View<BookDocument> = {
   name: 'books',
   codec: bookDocument,
+  parts: {},
   indexes: {},
 };
 

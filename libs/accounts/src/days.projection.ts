@@ -27,9 +27,8 @@ export type DayDocument = TypeOf<typeof dayDocument>;
 export const daysView: View<DayDocument> = {
   name: 'days',
   codec: dayDocument,
-  indexes: {
-    day: { arity: 2, keyOf: ({ account, day }) => [account, day] },
-  },
+  parts: { account: ({ account }) => account, day: ({ day }) => day },
+  indexes: { day: ['account', 'day'] },
 };
 
 /** Keeps {@link daysView}. */

@@ -5,6 +5,7 @@ import {
   type RangeQuery,
   type View,
   ViewReader,
+  keyOf,
 } from '@scrip/kernel';
 import type { Documents } from './view-folding.fixture.js';
 
@@ -21,7 +22,7 @@ export class FoldedViews extends ViewReader {
 
   override get<D>({ name, codec }: View<D>, id: string): Promise<D | undefined> {
     const json = this.#documents.get(name)?.get(id);
-    return Promise.resolve(json === undefined ? undefined : codec.decode(json));
+    return Promise.resolve(json === undefined ? undefined : codec.decode(JSON.parse(json)));
   }
 
   override range<D>(view: View<D>, query: RangeQuery): Promise<Page<D>> {
@@ -42,13 +43,13 @@ export class FoldedViews extends ViewReader {
     return Promise.resolve(0);
   }
 
-  #entries<D>({ name, codec, indexes }: View<D>, index: string): Entry<D>[] {
-    const declared = indexes[index];
-    if (declared === undefined) throw new Error(`${name} declares no index ${index}`);
+  #entries<D>(view: View<D>, index: string): Entry<D>[] {
+    const { name, codec, indexes } = view;
+    if (indexes[index] === undefined) throw new Error(`${name} declares no index ${index}`);
     return [...(this.#documents.get(name) ?? [])]
       .flatMap(([id, json]) => {
-        const document = codec.decode(json);
-        const key = declared.keyOf(document);
+        const document = codec.decode(JSON.parse(json));
+        const key = keyOf(view, index, document);
         return key === undefined ? [] : [{ key: [...key, id], document }];
       })
       .sort((a, b) => compareKeys(a.key, b.key));

@@ -76,24 +76,20 @@ export const historyView: View<HistoryRow> = {
   name: 'history',
   codec: row,
   appendOnly: true,
+  parts: {
+    account: ({ account }) => account,
+    sequence: ({ sequence }) => sequence,
+    service: ({ service }) => service,
+    type: ({ type }) => type,
+    type_but_usage: ({ type }) => (type === 'usage' ? undefined : type),
+    payment: ({ type, sequence }) => (usageTypes.has(type) ? undefined : sequence),
+  },
   indexes: {
-    clustered: { arity: 2, keyOf: ({ account, sequence }) => [account, sequence] },
-    service: {
-      arity: 4,
-      keyOf: ({ account, service, type, sequence }) =>
-        service === undefined ? undefined : [account, service, type, sequence],
-    },
-    type: {
-      arity: 3,
-      keyOf: ({ account, type, sequence }) =>
-        type === 'usage' ? undefined : [account, type, sequence],
-    },
+    clustered: ['account', 'sequence'],
+    service: ['account', 'service', 'type', 'sequence'],
+    type: ['account', 'type_but_usage', 'sequence'],
     /** All that is not part of using credits. */
-    payments: {
-      arity: 2,
-      keyOf: ({ account, type, sequence }) =>
-        usageTypes.has(type) ? undefined : [account, sequence],
-    },
+    payments: ['account', 'payment'],
   },
 };
 

@@ -43,34 +43,22 @@ const holdDocument = record({
 /** A hold and how it stands. */
 export type HoldDocument = TypeOf<typeof holdDocument>;
 
-const dueOf = ({ status, expires_at }: HoldDocument): number | undefined =>
-  status === 'open' ? expires_at : undefined;
-
 /** One document per hold, by account and hold id. */
 export const holdsView: View<HoldDocument> = {
   name: 'holds',
   codec: holdDocument,
+  parts: {
+    account: ({ account }) => account,
+    status: ({ status }) => status,
+    sequence: ({ sequence }) => sequence,
+    due: ({ status, expires_at }) => (status === 'open' ? expires_at : undefined),
+  },
   indexes: {
-    status: {
-      arity: 3,
-      keyOf: ({ account, status, sequence }) => [account, status, sequence],
-    },
+    status: ['account', 'status', 'sequence'],
     /** What timers wait for. */
-    due: {
-      arity: 1,
-      keyOf: (document) => {
-        const due = dueOf(document);
-        return due === undefined ? undefined : [due];
-      },
-    },
+    due: ['due'],
     /** What is due in one account. */
-    account_due: {
-      arity: 2,
-      keyOf: (document) => {
-        const due = dueOf(document);
-        return due === undefined ? undefined : [document.account, due];
-      },
-    },
+    account_due: ['account', 'due'],
   },
 };
 

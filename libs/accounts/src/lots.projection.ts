@@ -1,7 +1,6 @@
 import {
   type Credits,
   type Instant,
-  type KeyPart,
   type Projection,
   type Recorded,
   type TypeOf,
@@ -55,53 +54,39 @@ export const lotStatusOf = ({ scheduled, free, held, expired }: LotDocument): Lo
   return expired > 0n ? 'expired' : 'spent';
 };
 
-const sparse = (holds: boolean, key: readonly KeyPart[]): readonly KeyPart[] | undefined =>
-  holds ? key : undefined;
-
 /** One document per lot, by account and lot id. */
 export const lotsView: View<LotDocument> = {
   name: 'lots',
   codec: lotDocument,
+  parts: {
+    account: ({ account }) => account,
+    revision: ({ revision }) => revision,
+    lot_id: ({ lot }) => lot.lot_id,
+    due: ({ due }) => due,
+    open_priority: ({ free, held, lot }) => (free + held > 0n ? lot.priority : undefined),
+    restricted_first: ({ lot }) => (isRestricted(lot) ? 0 : 1),
+    expiry_second: ({ lot }) =>
+      lot.expires_at === undefined ? NEVER : Math.floor(lot.expires_at / 1_000),
+    promotional_first: ({ lot }) => (isPaid(lot) ? 1 : 0),
+    unit_cost: ({ lot }) => (lot.cost?.minor ?? 0) / Number(lot.amount),
+    effective_at: ({ lot }) => lot.effective_at ?? 0,
+  },
   indexes: {
-    /** Lots with something left, in the order in which debits use them. */
-    open: {
-      arity: 8,
-      keyOf: (document) =>
-        sparse(document.free + document.held > 0n, [document.account, ...burnKeyOf(document)]),
-    },
+    /** Lots with something left, in the published burn order. */
+    open: [
+      ...['account', 'open_priority', 'restricted_first', 'expiry_second', 'promotional_first'],
+      ...['unit_cost', 'effective_at', 'revision'],
+    ],
     /** All lots by the revision that issued them. */
-    account: {
-      arity: 3,
-      keyOf: ({ account, revision, lot }) => [account, revision, lot.lot_id],
-    },
+    account: ['account', 'revision', 'lot_id'],
     /** What timers wait for. */
-    due: { arity: 1, keyOf: ({ due }) => (due === undefined ? undefined : [due]) },
+    due: ['due'],
     /** What is due in one account, and what will expire soon. */
-    account_due: {
-      arity: 2,
-      keyOf: ({ account, due }) => (due === undefined ? undefined : [account, due]),
-    },
+    account_due: ['account', 'due'],
   },
 };
 
 const NEVER = Number.MAX_SAFE_INTEGER;
-
-/**
- * The published burn order as a sortable key: priority, restricted first, expiry by whole seconds, promotional before
- * paid, lower unit cost, effective earliest, created earliest.
- */
-const burnKeyOf = ({ lot, revision }: LotDocument): readonly KeyPart[] => {
-  const cost = lot.cost?.minor ?? 0;
-  return [
-    lot.priority,
-    isRestricted(lot) ? 0 : 1,
-    lot.expires_at === undefined ? NEVER : Math.floor(lot.expires_at / 1_000),
-    isPaid(lot) ? 1 : 0,
-    cost / Number(lot.amount),
-    lot.effective_at ?? 0,
-    revision,
-  ];
-};
 
 /** The id of a lot's document: lot ids are unique within their account only. */
 export const lotDocumentId = (account: string, lotId: string): string => `${account}/${lotId}`;

@@ -33,7 +33,9 @@ export const byId: Order<string> = (a, b) =>
   a === b ? 0 : a.length - b.length || (a < b ? -1 : 1);
 
 const byText: Order<string> = (a, b) => (a === b ? 0 : a < b ? -1 : 1);
-const byInstant: Order<Due> = (a, b) => a.at - b.at || byText(a.id, b.id);
+/** What is due at one instant: holds first, which give back to lots, and then lots in the order in which they came in. */
+const byInstant: Order<Due> = (a, b) =>
+  a.at - b.at || a.id.charCodeAt(0) - b.id.charCodeAt(0) || byId(a.id, b.id);
 const NO_ORDER: LotOrder = SortedMap.empty(burnOrder);
 
 /** No lots at all; every account starts from this one, so that small accounts stay small. */

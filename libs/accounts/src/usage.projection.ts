@@ -21,13 +21,15 @@ export type UsageDocument = TypeOf<typeof usageDocument>;
 export const usageView: View<UsageDocument> = {
   name: 'usage',
   codec: usageDocument,
+  parts: {
+    scope: ({ scope }) => scope,
+    month: ({ month }) => month,
+    // Beyond 2^53 micro-credits this is rounded, which can only swap services that used the same to 16 digits.
+    net: ({ credits, refunded }) => Number(credits - refunded),
+  },
   indexes: {
     /** A month's services by what they used. */
-    top: {
-      arity: 3,
-      // Beyond 2^53 micro-credits the key is rounded, which can only swap services that used the same to 16 digits.
-      keyOf: ({ scope, month, credits, refunded }) => [scope, month, Number(credits - refunded)],
-    },
+    top: ['scope', 'month', 'net'],
   },
 };
 

@@ -9,8 +9,7 @@ const micros = (what: string, min: Credits | undefined): Codec<Credits> => ({
   encode: (value) => {
     if (typeof value !== 'bigint' || (min !== undefined && value < min))
       throw new CodecError(`expected ${what}, found ${String(value)}`);
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value.toString();
+    return Number.isSafeInteger(Number(value)) ? value.toString() : `"${value.toString()}"`;
   },
   decode: (json) => {
     if (!Number.isSafeInteger(json) && !(typeof json === 'string' && /^-?\d{1,30}$/.test(json)))

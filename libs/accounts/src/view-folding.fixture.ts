@@ -12,26 +12,25 @@ export const START = 1_795_435_200_000;
 const TAG = 'abcd1234';
 const HOUR_MS = 3_600_000;
 
-/** All documents of all views, by view and id, as stored: encoded. */
-export type Documents = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
+/** All documents of all views, by view and id, as stored: JSON text. */
+export type Documents = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Folds events into all views, batch by batch; documents are encoded and decoded between batches. */
 export const foldViews = (batches: readonly (readonly Recorded<AccountEvent>[])[]): Documents => {
-  const stored = new Map<string, Map<string, unknown>>();
+  const stored = new Map<string, Map<string, string>>();
   for (const batch of batches)
     for (const { view, keysOf, evolve } of accountProjections.projections) {
-      const documents = stored.get(view.name) ?? new Map<string, unknown>();
+      const documents = stored.get(view.name) ?? new Map<string, string>();
       stored.set(view.name, documents);
       const loaded = new Map<string, unknown>();
       for (const recorded of batch)
         for (const id of new Set(keysOf(recorded))) {
           const json = documents.get(id);
           const before: unknown =
-            loaded.get(id) ?? (json === undefined ? json : view.codec.decode(json));
+            loaded.get(id) ?? (json === undefined ? json : view.codec.decode(JSON.parse(json)));
           loaded.set(id, evolve(before, recorded, id));
         }
-      for (const [id, document] of loaded)
-        documents.set(id, JSON.parse(JSON.stringify(view.codec.encode(document))));
+      for (const [id, document] of loaded) documents.set(id, view.codec.encode(document));
     }
   return stored;
 };
@@ -40,7 +39,8 @@ export const foldViews = (batches: readonly (readonly Recorded<AccountEvent>[])[
 export const documentsOf = <D>(
   documents: Documents,
   { name, codec }: { readonly name: string; readonly codec: { decode: (json: unknown) => D } },
-): readonly D[] => [...(documents.get(name)?.values() ?? [])].map((json) => codec.decode(json));
+): readonly D[] =>
+  [...(documents.get(name)?.values() ?? [])].map((json) => codec.decode(JSON.parse(json)));
 
 /** Gives events their places in the log, as one stream. */
 export const recordedAs = (

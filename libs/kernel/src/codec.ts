@@ -22,7 +22,9 @@ export type Form =
  * both ways: what is not of the shape is neither written nor read.
  */
 export type Codec<T> = Readonly<{
-  encode: (value: T) => Json;
+  /** The value as JSON text. */
+  encode: (value: T) => string;
+  /** The value that parsed JSON stands for. Takes the JSON over: objects and lists are changed in place. */
   decode: (json: unknown) => T;
   form: Form;
   /** Whether a field of this codec may be absent. */
@@ -41,13 +43,19 @@ export type ShapeOf<S> = Readonly<
 >;
 
 /** A codec for values that are the same in memory and in JSON, told apart by a predicate. */
-const same = <T extends Json>(what: string, holds: (value: unknown) => boolean): Codec<T> => {
+const same = <T extends Json>(
+  what: string,
+  holds: (value: unknown) => boolean,
+  textOf: (value: unknown) => string,
+): Codec<T> => {
   const check = (value: unknown): T => {
     if (!holds(value)) throw new CodecError(`expected ${what}, found ${shown(value)}`);
     return value as T;
   };
-  return { encode: check, decode: check, form: what };
+  return { encode: (value) => textOf(check(value)), decode: check, form: what };
 };
+
+const inJson: (value: unknown) => string = JSON.stringify;
 
 const shown = (value: unknown): string => {
   if (typeof value === 'bigint') return `${String(value)}n`;
@@ -59,38 +67,45 @@ export const text = (max: number): Codec<string> =>
   same(
     `text of 1 to ${String(max)} characters`,
     (value) => typeof value === 'string' && value.length > 0 && value.length <= max,
+    inJson,
   );
 
 /** An id: text of 1 to 200 units. */
 export const id = (): Codec<string> => text(200);
 
 /** True or false. */
-export const flag: Codec<boolean> = same('true or false', (value) => typeof value === 'boolean');
+export const flag: Codec<boolean> = same(
+  'true or false',
+  (value) => typeof value === 'boolean',
+  String,
+);
 
 /** A whole number between bounds, both included. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): Codec<number> =>
   same(
     `a whole number from ${String(min)} to ${String(max)}`,
     (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+    String,
   );
 
 /** One of a few fixed words. */
 export const oneOf = <const T extends string>(...words: readonly T[]): Codec<T> => {
   const known = new Set<unknown>(words);
-  return same(`one of ${words.join(', ')}`, (value) => known.has(value));
+  return same(`one of ${words.join(', ')}`, (value) => known.has(value), inJson);
 };
 
 /** Any JSON, unchecked beyond being an object: for free `details`, bounded at the edge. */
 export const anyObject: Codec<JsonObject> = same(
   'an object',
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  inJson,
 );
 
 const amount = (what: string, min: Credits | undefined): Codec<Credits> => ({
   encode: (value) => {
     if (typeof value !== 'bigint' || (min !== undefined && value < min))
       throw new CodecError(`expected ${what}, found ${shown(value)}`);
-    return formatCredits(value);
+    return `"${formatCredits(value)}"`;
   },
   decode: (json) => {
     const value = typeof json === 'string' ? parseCredits(json) : undefined;
@@ -116,7 +131,7 @@ export const instant: Codec<Instant> = {
   encode: (value) => {
     if (!Number.isSafeInteger(value))
       throw new CodecError(`expected an instant, found ${shown(value)}`);
-    return formatInstant(value);
+    return `"${formatInstant(value)}"`;
   },
   decode: (json) => {
     const value = typeof json === 'string' ? parseInstant(json) : undefined;
@@ -131,82 +146,154 @@ export const instant: Codec<Instant> = {
 export const optional = <T>(
   codec: Codec<T>,
 ): Codec<T | undefined> & { readonly optional: true } => ({
-  encode: (value) => codec.encode(value as T),
-  decode: (json) => codec.decode(json),
-  form: codec.form,
+  // A record asks only for what is there.
+  ...(codec as Codec<T | undefined>),
   optional: true,
 });
 
 /** A list of at most `max` items. */
 export const list = <T>(item: Codec<T>, max: number): Codec<readonly T[]> => {
-  const check = (value: unknown): readonly unknown[] => {
+  const check = (value: unknown): unknown[] => {
     if (!Array.isArray(value) || value.length > max)
       throw new CodecError(`expected a list of at most ${String(max)} items`);
-    return value as readonly unknown[];
+    return value as unknown[];
   };
   return {
-    encode: (values) =>
-      check(values).map((value, index) => at(index, () => item.encode(value as T))),
-    decode: (json) => check(json).map((value, index) => at(index, () => item.decode(value))),
+    encode: (values) => {
+      check(values);
+      let json = '';
+      let place = 0;
+      try {
+        for (; place < values.length; place += 1)
+          json += (place === 0 ? '' : ',') + item.encode(values[place] as T);
+      } catch (error) {
+        throw placed(String(place), error);
+      }
+      return `[${json}]`;
+    },
+    decode: (json) => {
+      const values = check(json);
+      let place = 0;
+      try {
+        for (; place < values.length; place += 1) values[place] = item.decode(values[place]);
+      } catch (error) {
+        throw placed(String(place), error);
+      }
+      return values as T[];
+    },
     form: { list: item.form, max },
   };
 };
 
-/** Names the place in the error; costs nothing while all is well. */
-const at = <T>(place: string | number, run: () => T): T => {
-  try {
-    return run();
-  } catch (error) {
-    throw error instanceof CodecError
-      ? new CodecError(`${String(place)}: ${error.message}`)
-      : error;
-  }
-};
+/** Names the place in the error. */
+const placed = (place: string, error: unknown): unknown =>
+  error instanceof CodecError ? new CodecError(`${place}: ${error.message}`) : error;
 
 /** A codec of whatever type. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a codec both takes and gives its type, so no other type is a codec of any value
 export type AnyCodec = Codec<any>;
 
+type Fields = Record<string, unknown>;
+
+type Field = Readonly<{
+  name: string;
+  /** What stands before its value in JSON. */
+  prefix: string;
+  codec: Codec<unknown>;
+  optional: boolean;
+}>;
+
 /** An object of exactly the declared fields; an unknown field is an error, both ways. */
 export const record = <const S extends Record<string, AnyCodec>>(shape: S): Codec<ShapeOf<S>> => {
-  const fields = Object.entries(shape) as [string, Codec<unknown>][];
+  const fields = Object.entries(shape).map(([name, codec]: [string, Codec<unknown>]) => ({
+    name,
+    prefix: `${JSON.stringify(name)}:`,
+    codec,
+    optional: codec.optional === true,
+  }));
   const known = new Set(Object.keys(shape));
-  const convert = (
-    input: unknown,
-    way: (codec: Codec<unknown>, value: unknown) => unknown,
-  ): Record<string, unknown> => {
-    if (typeof input !== 'object' || input === null || Array.isArray(input))
-      throw new CodecError(`expected an object, found ${shown(input)}`);
-    const source = input as Record<string, unknown>;
-    const result: Record<string, unknown> = {};
-    for (const [name, codec] of fields) {
-      const value = source[name];
-      if (value === undefined) {
-        if (codec.optional !== true) throw new CodecError(`${name}: is missing`);
-        continue;
-      }
-      try {
-        result[name] = way(codec, value);
-      } catch (error) {
-        throw error instanceof CodecError ? new CodecError(`${name}: ${error.message}`) : error;
-      }
-    }
-    for (const name in source)
-      if (!known.has(name)) throw new CodecError(`${name}: is not a declared field`);
-    return result;
-  };
-  const encodeField = (codec: Codec<unknown>, value: unknown): unknown => codec.encode(value);
-  const decodeField = (codec: Codec<unknown>, value: unknown): unknown => codec.decode(value);
   return {
-    encode: (value) => convert(value, encodeField) as JsonObject,
-    decode: (json) => convert(json, decodeField) as ShapeOf<S>,
+    encode: (value) => encodeFields(fields, known, fieldsOf(value)),
+    decode: (json) => decodeFields(fields, known, fieldsOf(json)) as ShapeOf<S>,
     form: {
       fields: Object.fromEntries(
-        fields.map(([name, { form, optional: absent = false }]) => [
+        fields.map(({ name, codec: { form }, optional: absent }) => [
           name,
           { form, optional: absent },
         ]),
       ),
     },
   };
+};
+
+const encodeFields = (
+  fields: readonly Field[],
+  known: ReadonlySet<string>,
+  source: Fields,
+): string => {
+  let json = '{';
+  let found = 0;
+  let place = '';
+  try {
+    for (const { name, prefix, codec, optional: absent } of fields) {
+      place = name;
+      const content = source[name];
+      if (content === undefined) {
+        mayBeAbsent(absent);
+        continue;
+      }
+      json += (found === 0 ? '' : ',') + prefix + codec.encode(content);
+      found += 1;
+    }
+  } catch (error) {
+    throw placed(place, error);
+  }
+  onlyKnown(source, known, found);
+  return `${json}}`;
+};
+
+const decodeFields = (
+  fields: readonly Field[],
+  known: ReadonlySet<string>,
+  source: Fields,
+): Fields => {
+  let found = 0;
+  let place = '';
+  try {
+    for (const { name, codec, optional: absent } of fields) {
+      place = name;
+      const content = source[name];
+      if (content === undefined) {
+        mayBeAbsent(absent);
+        continue;
+      }
+      const value = codec.decode(content);
+      if (value !== content) source[name] = value;
+      found += 1;
+    }
+  } catch (error) {
+    throw placed(place, error);
+  }
+  onlyKnown(source, known, found);
+  return source;
+};
+
+/** Every record that is written or read comes by here, so names are looked up only where there are too many. */
+const onlyKnown = (source: Fields, known: ReadonlySet<string>, found: number): void => {
+  let names = 0;
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- counted without making a list of them
+  for (const _ in source) names += 1;
+  if (names === found) return;
+  for (const name in source)
+    if (!known.has(name)) throw new CodecError(`${name}: is not a declared field`);
+};
+
+const fieldsOf = (value: unknown): Fields => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new CodecError(`expected an object, found ${shown(value)}`);
+  return value as Fields;
+};
+
+const mayBeAbsent = (isOptional: boolean): void => {
+  if (!isOptional) throw new CodecError('is missing');
 };

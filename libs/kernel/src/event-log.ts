@@ -25,8 +25,8 @@ export type CommandMeta = Readonly<{
   cause?: string;
 }>;
 
-/** An event ready to be stored: encoded and checked. */
-export type NewEvent = Readonly<{ type: string; version: number; data: JsonObject }>;
+/** An event ready to be stored: checked, and `data` as JSON text. */
+export type NewEvent = Readonly<{ type: string; version: number; data: string }>;
 
 /** What one command wrote: its events share the instant and the meta. Never empty. */
 export type CommandEvents = Readonly<{

@@ -412,7 +412,7 @@ export class Execution {
       at: cached.at,
       position: cached.position,
       version: kind.snapshot.version,
-      state: JSON.stringify(kind.snapshot.codec.encode(cached.state)),
+      state: kind.snapshot.codec.encode(cached.state),
     });
   }
 

@@ -24,9 +24,9 @@ export type Catalog<E extends Message> = Readonly<{
   types: readonly E['type'][];
   /** The version that events of this type are written at: one more than the upcasts it needs. */
   versionOf: (type: E['type']) => number;
-  /** The JSON to store; throws {@link CodecError} when the event is not of its declared shape. */
-  encode: (event: E) => JsonObject;
-  /** Reads stored data of any version; throws {@link CodecError} on an unknown type or shape. */
+  /** The JSON text to store; throws {@link CodecError} when the event is not of its declared shape. */
+  encode: (event: E) => string;
+  /** Reads stored data of any version, and takes it over; throws {@link CodecError} on an unknown type or shape. */
   decode: (type: string, version: number, at: Instant, data: unknown) => E;
   /** What the data of a type is made of, for the reference. */
   formOf: (type: E['type']) => Form;
@@ -72,15 +72,14 @@ export const catalog = <const S extends Shapes>(
     types: [...codecs.keys()] as E['type'][],
     formOf: (type) => entry(type).codec.form,
     versionOf: (type) => 1 + entry(type).upcasts.length,
-    encode: ({ type, data }) => named(type, () => entry(type).codec.encode(data) as JsonObject),
+    encode: ({ type, data }) => named(type, () => entry(type).codec.encode(data)),
     decode: (type, version, at, data) =>
       named(type, () => {
         const { codec, upcasts: steps } = entry(type);
         if (version > steps.length + 1)
           throw new CodecError(`version ${String(version)} is newer than this program`);
-        const current = steps
-          .slice(version - 1)
-          .reduce((json, upcast) => upcast(json), data as JsonObject);
+        let current = data as JsonObject;
+        for (const upcast of steps.slice(version - 1)) current = upcast(current);
         return { type, at, data: codec.decode(current) } as E;
       }),
   };

@@ -16,7 +16,11 @@ import {
 export const processorLimits = {
   /** Events folded before a write while keeping up, and while far behind: larger batches rewrite fewer documents. */
   batchLive: 2_000,
-  batchBehind: 20_000,
+  batchBehind: 50_000,
+  /** Events read at a time. */
+  page: 2_000,
+  /** Documents kept in memory from batch to batch, so that those in use need not be read again. */
+  documentsKept: 60_000,
   /** How often one batch is folded anew because another owner wrote first. */
   conflictsMax: 10,
   /** How often a failing batch is tried before the processor stops, and the first pause; doubled each time. */
@@ -46,8 +50,11 @@ type Folded = {
   readonly id: string;
   document: unknown;
   position: Position;
-  readonly loadedAt: Position | undefined;
+  readonly loaded: Versioned<unknown> | undefined;
 };
+
+/** The documents that a batch has to do with, by view and id. */
+type Documents = Map<AnyView, Map<string, Folded>>;
 
 /**
  * Keeps a group of views up to date from its checkpoint. An event that cannot be handled stops it, loudly, with the
@@ -63,6 +70,11 @@ export class Processor<E extends Message> {
   #status: ProcessorStatus;
   #rebuildAsked = false;
   #waiting = new AbortController();
+  /** Documents as a build holds them. */
+  #kept: {
+    readonly build: number | undefined;
+    readonly documents: Map<AnyView, Map<string, Versioned<unknown>>>;
+  } = { build: undefined, documents: new Map() };
 
   constructor(options: {
     readonly log: EventLog;
@@ -175,42 +187,47 @@ export class Processor<E extends Message> {
     return usable.find(({ live }) => live) ?? usable.at(-1) ?? (await this.#views.begin(group));
   }
 
-  /** One batch: reads, folds, writes. Undefined at the end of the log. */
+  /** One batch: reads and folds page by page, then writes. Undefined at the end of the log. */
   async #step(generation: Generation, limit: number): Promise<Generation | undefined> {
-    for (let attempt = 1; ; attempt += 1) {
+    let failures = 0;
+    for (let conflicts = 0; ;) {
       try {
-        const events = await this.#log.readAll(generation.position, limit);
-        const last = events.at(-1);
-        if (last === undefined) return undefined;
-        await this.#fold(generation, events, last.position);
-        return { ...generation, position: last.position };
+        return await this.#batch(generation, limit);
       } catch (error) {
-        const final = error instanceof PoisonEvent || attempt === processorLimits.triesMax;
-        if (final || this.#stop.signal.aborted) throw error;
-        await pause(processorLimits.retryPauseMs * 2 ** (attempt - 1));
+        // Whatever went wrong, what is in memory may not be what is stored.
+        this.#kept.documents.clear();
+        if (error instanceof PoisonEvent || this.#stop.signal.aborted) throw error;
+        if (error instanceof ViewConflict) {
+          conflicts += 1;
+          if (conflicts > processorLimits.conflictsMax) throw error;
+          continue;
+        }
+        failures += 1;
+        if (failures === processorLimits.triesMax) throw error;
+        await pause(processorLimits.retryPauseMs * 2 ** (failures - 1));
       }
     }
   }
 
-  async #fold(
-    generation: Generation,
-    events: readonly StoredEvent[],
-    checkpoint: Position,
-  ): Promise<void> {
-    const recorded = this.#decode(events);
-    for (let conflicts = 0; ; conflicts += 1) {
-      const writes: ViewWrite[] = [];
+  async #batch(generation: Generation, limit: number): Promise<Generation | undefined> {
+    const folded: Documents = new Map();
+    const { position: before } = generation;
+    let position = before;
+    while (position - before < limit) {
+      const size = Math.min(processorLimits.page, limit - (position - before));
+      const events = await this.#log.readAll(position, size);
+      const last = events.at(-1);
+      if (last === undefined) break;
+      const recorded = this.#decode(events);
       for (const projection of this.#subject.projections)
-        for (const write of await this.#project(generation, projection, recorded))
-          writes.push(write);
-      try {
-        await this.#views.save(generation, writes, checkpoint);
-        return;
-      } catch (error) {
-        if (!(error instanceof ViewConflict) || conflicts === processorLimits.conflictsMax)
-          throw error;
-      }
+        await this.#project(generation, projection, recorded, folded);
+      ({ position } = last);
+      await turn();
     }
+    if (position === before) return undefined;
+    await this.#views.save(generation, writesOf(folded), position);
+    this.#keep(generation, folded);
+    return { ...generation, position };
   }
 
   #decode(events: readonly StoredEvent[]): readonly Recorded<E>[] {
@@ -221,13 +238,8 @@ export class Processor<E extends Message> {
       if (!stored.stream.startsWith(prefix)) continue;
       const { stream, revision, position, meta, type, version, at, data } = stored;
       try {
-        recorded.push({
-          event: catalog.decode(type, version, at, data),
-          stream,
-          revision,
-          position,
-          meta,
-        });
+        const event = catalog.decode(type, version, at, data);
+        recorded.push({ event, stream, revision, position, meta });
       } catch (error) {
         throw new PoisonEvent(stored, error);
       }
@@ -237,53 +249,92 @@ export class Processor<E extends Message> {
 
   async #project(
     generation: Generation,
-    { view, keysOf, evolve }: AnyProjection<E>,
+    projection: AnyProjection<E>,
     events: readonly Recorded<E>[],
-  ): Promise<readonly ViewWrite[]> {
-    const keyed = keyEvents(events, keysOf);
-    if (keyed.length === 0) return [];
-    const ids = new Set(keyed.flatMap(([, keys]) => keys));
+    folded: Documents,
+  ): Promise<void> {
+    const { view, keysOf, evolve } = projection;
+    const documents = folded.get(view) ?? new Map<string, Folded>();
+    folded.set(view, documents);
     const loaded =
-      view.appendOnly === true ? undefined : await this.#views.load(generation, view, [...ids]);
-    const documents = new Map<string, Folded>();
-    for (const [event, keys] of keyed)
-      for (const id of keys) {
-        const folded = documents.get(id) ?? begin(view, id, loaded?.get(id));
-        documents.set(id, folded);
-        // A batch that was written before its checkpoint was lost comes again: the document has it already.
-        if (event.position <= folded.position) continue;
-        const { document } = folded;
-        folded.document = guarded(event, (): unknown => evolve(document, event, id));
-        folded.position = event.position;
+      view.appendOnly === true
+        ? undefined
+        : await this.#load(generation, projection, events, documents);
+    for (const event of events)
+      try {
+        for (const id of keysOf(event)) {
+          let one = documents.get(id);
+          if (one === undefined) {
+            one = begin(view, id, loaded?.(id));
+            documents.set(id, one);
+          }
+          // A batch that was written before its checkpoint was lost comes again: the document has it already.
+          if (event.position <= one.position) continue;
+          one.document = evolve(one.document, event, id);
+          one.position = event.position;
+        }
+      } catch (error) {
+        throw new PoisonEvent({ ...event, type: event.event.type }, error);
       }
-    return [...documents.values()]
-      .filter(({ position, loadedAt }) => position !== (loadedAt ?? LOG_START))
-      .map(writeOf);
+  }
+
+  /** Finds the documents that events concern, in memory or in the store. */
+  async #load(
+    generation: Generation,
+    { view, keysOf }: AnyProjection<E>,
+    events: readonly Recorded<E>[],
+    folded: ReadonlyMap<string, Folded>,
+  ): Promise<(id: string) => Versioned<unknown> | undefined> {
+    const { number: build } = generation;
+    if (this.#kept.build !== build) this.#kept = { build, documents: new Map() };
+    const known = this.#kept.documents.get(view);
+    const missing = new Set<string>();
+    for (const event of events)
+      try {
+        for (const id of keysOf(event))
+          if (!folded.has(id) && known?.has(id) !== true) missing.add(id);
+      } catch (error) {
+        throw new PoisonEvent({ ...event, type: event.event.type }, error);
+      }
+    if (missing.size === 0) return (id) => known?.get(id);
+    const found = await this.#views.load(generation, view, [...missing]);
+    return (id) => known?.get(id) ?? found.get(id);
+  }
+
+  /** Remembers what was just written; when that is too much, only that. */
+  #keep(generation: Generation, folded: Documents): void {
+    const { documents } = this.#kept;
+    let count = 0;
+    for (const [view, own] of folded)
+      if (view.appendOnly !== true) count += own.size + (documents.get(view)?.size ?? 0);
+    if (count > processorLimits.documentsKept) documents.clear();
+    for (const [view, own] of folded) {
+      if (view.appendOnly === true) continue;
+      const known = documents.get(view) ?? new Map<string, Versioned<unknown>>();
+      documents.set(view, known);
+      for (const [id, { document, position }] of own)
+        if (document === undefined) known.delete(id);
+        else known.set(id, { document, position });
+    }
+    this.#kept = { build: generation.number, documents };
   }
 }
 
-const keyEvents = <E extends Message>(
-  events: readonly Recorded<E>[],
-  keysOf: AnyProjection<E>['keysOf'],
-): readonly (readonly [Recorded<E>, readonly string[]])[] => {
-  const keyed: (readonly [Recorded<E>, readonly string[]])[] = [];
-  for (const event of events) {
-    const keys = guarded(event, () => keysOf(event));
-    if (keys.length > 0) keyed.push([event, keys]);
-  }
-  return keyed;
-};
-
-const begin = (view: AnyView, id: string, found: Versioned<unknown> | undefined): Folded => ({
+const begin = (view: AnyView, id: string, loaded: Versioned<unknown> | undefined): Folded => ({
   view,
   id,
-  document: found?.document,
-  position: found?.position ?? LOG_START,
-  loadedAt: found?.position,
+  document: loaded?.document,
+  position: loaded?.position ?? LOG_START,
+  loaded,
 });
 
-const writeOf = ({ loadedAt, ...write }: Folded): ViewWrite =>
-  loadedAt === undefined ? write : { ...write, loadedAt };
+const writesOf = (folded: Documents): readonly ViewWrite[] => {
+  const writes: ViewWrite[] = [];
+  for (const documents of folded.values())
+    for (const write of documents.values())
+      if (write.position !== (write.loaded?.position ?? LOG_START)) writes.push(write);
+  return writes;
+};
 
 /** An event that cannot be decoded or folded; whoever mends it starts the processor again. */
 class PoisonEvent extends Error {
@@ -305,13 +356,11 @@ class PoisonEvent extends Error {
   }
 }
 
-const guarded = <E extends Message, T>(recorded: Recorded<E>, run: () => T): T => {
-  try {
-    return run();
-  } catch (error) {
-    throw new PoisonEvent({ ...recorded, type: recorded.event.type }, error);
-  }
-};
+/** Lets the event loop turn, so that a long way behind does not keep it from being told to stop. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {

@@ -5,22 +5,34 @@ import type { Position } from './event-log.js';
 export type KeyPart = string | number;
 
 /**
- * An index of a view: the key a document has in it, always `arity` parts, or undefined where the document is
- * not in the index. Declared, because readers may only ask for what an index answers.
+ * A read model: documents of one shape, by id, and the indexes over them. Indexes are declared, because readers may only
+ * ask for what an index answers.
  */
-export type Index<D> = Readonly<{
-  arity: number;
-  keyOf: (document: D) => readonly KeyPart[] | undefined;
-}>;
-
-/** A read model: documents of one shape, by id, and the indexes over them. */
 export type View<D> = Readonly<{
   name: string;
   codec: Codec<D>;
-  indexes: Readonly<Record<string, Index<D>>>;
+  /** The parts that keys of indexes are made of; undefined where a document has no such part. */
+  parts: Readonly<Record<string, (document: D) => KeyPart | undefined>>;
+  /** The parts of each index's key, in order. A document is in an index when it has all of them. */
+  indexes: Readonly<Record<string, readonly string[]>>;
   /** Documents are written once, never changed, and found by the indexes only: nobody gets or loads them by id. */
   appendOnly?: boolean;
 }>;
+
+/** The key that a document has in an index; undefined where it is not in the index. */
+export const keyOf = <D>(
+  { parts, indexes }: View<D>,
+  index: string,
+  document: D,
+): readonly KeyPart[] | undefined => {
+  const key: KeyPart[] = [];
+  for (const name of indexes[index] ?? []) {
+    const part = parts[name]?.(document);
+    if (part === undefined) return undefined;
+    key.push(part);
+  }
+  return key;
+};
 
 /** A view of whatever document: only the kernel and the adapters handle views without knowing their shape. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a codec both takes and gives its type, so no other type is a view of any document
@@ -58,8 +70,8 @@ export type ViewWrite = Readonly<{
   id: string;
   document: unknown;
   position: Position;
-  /** The position the document was loaded at; undefined for one that was not there. */
-  loadedAt?: Position;
+  /** The document as it was loaded; undefined for one that was not there. */
+  loaded?: Versioned<unknown> | undefined;
 }>;
 
 /** One build of a view group: the live one that readers see, or one that is being filled beside it. */
@@ -111,7 +123,7 @@ export abstract class ViewStore extends ViewReader {
   /**
    * Writes documents, each only over an older position, and then the checkpoint.
    *
-   * @throws ViewConflict when a document is no longer at its `loadedAt`.
+   * @throws ViewConflict when a document is no longer at the position it was loaded at.
    */
   abstract save(
     generation: Generation,

@@ -29,13 +29,15 @@ type Book = Readonly<{ shelf: string; title: string; pages?: number; price: bigi
 const books: View<Book> = {
   name: 'books',
   codec: book,
+  parts: {
+    shelf: ({ shelf }) => shelf,
+    title: ({ title }) => title,
+    pages: ({ pages }) => pages,
+  },
   indexes: {
-    title: { arity: 2, keyOf: ({ shelf, title }) => [shelf, title] },
+    title: ['shelf', 'title'],
     /** Books that have pages only. */
-    pages: {
-      arity: 2,
-      keyOf: ({ shelf, pages }) => (pages === undefined ? undefined : [shelf, pages]),
-    },
+    pages: ['shelf', 'pages'],
   },
 };
 
@@ -56,12 +58,13 @@ const write = (
   document: Book | undefined,
   position: number,
   loadedAt?: number,
+  loaded = aBook('x'),
 ): ViewWrite => ({
   view: books,
   id: at,
   document,
   position,
-  ...(loadedAt === undefined ? {} : { loadedAt }),
+  ...(loadedAt === undefined ? {} : { loaded: { document: loaded, position: loadedAt } }),
 });
 
 const byTitle: RangeQuery = { index: 'title', prefix: ['a'], order: 'ascending', limit: 100 };

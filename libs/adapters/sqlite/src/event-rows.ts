@@ -23,15 +23,16 @@ export type AppendRow = Readonly<{
 
 /** The events of an append as the text that is stored. */
 export const encodeAppend = (commands: readonly CommandEvents[]): string => {
-  const rows: CommandRow[] = commands.map(({ meta, at, events }) => [
-    meta.key,
-    meta.hash,
-    meta.actor,
-    meta.cause ?? null,
-    at,
-    events.map(({ type, version, data }) => [type, version, data]),
-  ]);
-  return JSON.stringify(rows);
+  let rows = '';
+  for (const { meta, at, events } of commands) {
+    const { key, hash, actor, cause = null } = meta;
+    const about = JSON.stringify([key, hash, actor, cause, at]);
+    let own = '';
+    for (const { type, version, data } of events)
+      own += `${own === '' ? '' : ','}["${type}",${String(version)},${data}]`;
+    rows += `${rows === '' ? '' : ','}${about.slice(0, -1)},[${own}]]`;
+  }
+  return `[${rows}]`;
 };
 
 /** The events of a stored append, in order. */

@@ -25,7 +25,8 @@ type Tally = Readonly<{ name: string; total: number }>;
 const tallies: View<Tally> = {
   name: 'tallies',
   codec: record({ name: id(), total: whole(0) }),
-  indexes: { name: { arity: 1, keyOf: ({ name }) => [name] } },
+  parts: { name: ({ name }) => name },
+  indexes: { name: ['name'] },
 };
 const group: ViewGroup = { name: 'counts', version: 1, views: [tallies] };
 const subject: ProjectionGroup<Counted> = {
@@ -53,7 +54,7 @@ let processors: Processor<Counted>[] = [];
 const count = async (stream: string, expected: number, by: number): Promise<void> => {
   appended += 1;
   const meta = { key: String(appended), hash: 'h', actor: 'test' };
-  const data = { type: 'Counted', version: 1, data: { by } };
+  const data = { type: 'Counted', version: 1, data: JSON.stringify({ by }) };
   await log.append(`count-${stream}`, expected, [{ meta, at: 1, events: [data] }]);
 };
 

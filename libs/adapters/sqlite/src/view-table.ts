@@ -1,7 +1,6 @@
 import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 import {
   type AnyView,
-  type Index,
   type KeyPart,
   type Page,
   type Position,
@@ -16,52 +15,59 @@ import { cursorOf, placeOf } from './view-cursor.js';
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
 type Parameter = string | number | null;
 type Row = Readonly<Record<string, KeyPart>> & Readonly<{ document: string; position: number }>;
-type NamedIndex = Readonly<{ name: string; columns: readonly string[]; index: Index<unknown> }>;
+type NamedIndex = Readonly<{ name: string; columns: readonly string[] }>;
+type Part = Readonly<{ column: string; of: (document: unknown) => KeyPart | undefined }>;
 
 /** New documents written by one statement, so that the way into SQLite is paid once for many. */
 const ROWS_PER_INSERT = 16;
 
 /**
  * The documents of one view in one generation: a table in the order of ids, or of writing where they are written once
- * (then a write only adds at its end), with the parts of every index's key as columns. The indexes are made when the generation goes live: filling is faster without, and only readers use them.
+ * (then a write only adds at its end), with the parts of keys as columns. The indexes are made when the generation goes
+ * live: filling is faster without, and only readers use them.
  */
 export class ViewTable {
   readonly name: string;
   readonly #db: DatabaseSyncInstance;
   readonly #view: AnyView;
-  readonly #indexes: readonly NamedIndex[];
-  readonly #columns: readonly string[];
+  readonly #indexes: ReadonlyMap<string, NamedIndex>;
+  readonly #parts: readonly Part[];
   /** What tells rows of the same key apart, and stands last in every index. */
   readonly #tie: 'id' | 'rowid';
   readonly #statements = new Map<string, Statement>();
+  /** Prepared when first needed: a read-only connection never writes. */
+  #rowsInserted: Statement | undefined;
 
   constructor(db: DatabaseSyncInstance, generation: number, view: AnyView) {
     this.#db = db;
     this.#view = view;
     this.name = `"view_${String(generation)}_${view.name}"`;
-    this.#indexes = Object.entries(view.indexes).map(([name, index], number) => ({
-      name: `"view_${String(generation)}_${view.name}_${name}"`,
-      columns: Array.from({ length: index.arity }, (_, part) => `k${number}_${part}`),
-      index,
-    }));
-    const keys = this.#indexes.flatMap(({ columns }) => columns);
+    this.#indexes = new Map(
+      Object.entries(view.indexes).map(([name, parts]) => [
+        name,
+        {
+          name: `"view_${String(generation)}_${view.name}_${name}"`,
+          columns: parts.map(columnOf),
+        },
+      ]),
+    );
+    this.#parts = Object.entries(view.parts).map(([name, of]) => ({ column: columnOf(name), of }));
     this.#tie = view.appendOnly === true ? 'rowid' : 'id';
-    this.#columns = [...(this.#tie === 'id' ? ['id'] : []), 'position', ...keys, 'document'];
   }
 
   create(): void {
-    const keys = this.#indexes.flatMap(({ columns }) => columns.map((column) => `${column} ANY, `));
+    const parts = this.#parts.map(({ column }) => `${column} ANY, `);
     const [id, layout] =
       this.#tie === 'id' ? ['id TEXT PRIMARY KEY, ', 'STRICT, WITHOUT ROWID'] : ['', 'STRICT'];
     this.#db.exec(
-      `CREATE TABLE ${this.name} (${id}position INTEGER NOT NULL, ${keys.join('')}document TEXT NOT NULL) ${layout}`,
+      `CREATE TABLE ${this.name} (${id}position INTEGER NOT NULL, ${parts.join('')}document TEXT NOT NULL) ${layout}`,
     );
   }
 
   createIndexes(): void {
-    for (const { name, columns } of this.#indexes)
+    for (const { name, columns } of this.#indexes.values())
       this.#db.exec(
-        `CREATE INDEX ${name} ON ${this.name} (${columns.join(', ')}) WHERE ${columns[0] ?? 'id'} IS NOT NULL`,
+        `CREATE INDEX ${name} ON ${this.name} (${columns.join(', ')}) WHERE ${present(columns)}`,
       );
   }
 
@@ -77,7 +83,7 @@ export class ViewTable {
   }
 
   range<D>(query: RangeQuery): Page<D> {
-    const named = this.#indexes[Object.keys(this.#view.indexes).indexOf(query.index)];
+    const named = this.#indexes.get(query.index);
     if (named === undefined)
       throw new Error(`The view ${this.#view.name} has no index ${query.index}`);
     const { sql, parameters, rest } = this.#select(named, query);
@@ -90,47 +96,61 @@ export class ViewTable {
     return { items, cursor: cursorOf(this.#view, query, place) };
   }
 
-  /** Writes documents, each where its loaded position says; throws {@link ViewConflict} when one is not there. */
+  /** Writes documents, each where it was loaded; throws {@link ViewConflict} when one is not there. */
   write(writes: readonly ViewWrite[], checkpoint: Position): void {
     const added: ViewWrite[] = [];
     for (const write of writes)
       // What is written once is there already when it comes again: rows and checkpoint are saved together.
       if (this.#view.appendOnly === true && write.position <= checkpoint) continue;
-      else if (write.loadedAt !== undefined) this.#change(write, write.loadedAt);
+      else if (write.loaded !== undefined) this.#change(write, write.loaded);
       else if (write.document !== undefined) added.push(write);
     if (this.#tie === 'id') added.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (let start = 0; start < added.length; start += ROWS_PER_INSERT)
       this.#insert(added.slice(start, start + ROWS_PER_INSERT));
   }
 
-  #change({ id, document, position }: ViewWrite, loadedAt: number): void {
+  #change({ id, document, position }: ViewWrite, loaded: Versioned<unknown>): void {
     const { changes } =
       document === undefined
         ? this.#prepared(`DELETE FROM ${this.name} WHERE id = ? AND position = ?`).run(
             storable(id),
-            loadedAt,
+            loaded.position,
           )
-        : this.#prepared(
-            `UPDATE ${this.name} SET ${this.#columns
-              .slice(1)
-              .map((column) => `${column} = ?`)
-              .join(', ')} WHERE id = ? AND position = ?`,
-          ).run(position, ...this.#contentOf(document), storable(id), loadedAt);
+        : this.#update(id, position, document, loaded);
     if (changes === 0) throw conflict(this.#view.name, id);
   }
 
+  /** Sets only the parts that changed: SQLite writes the indexes of all that it is told to set. */
+  #update(
+    id: string,
+    position: Position,
+    document: unknown,
+    loaded: Versioned<unknown>,
+  ): ReturnType<Statement['run']> {
+    let set = '';
+    const parameters: Parameter[] = [position];
+    for (const { column, of } of this.#parts) {
+      const part = of(document);
+      if (part === of(loaded.document)) continue;
+      set += `${column} = ?, `;
+      parameters.push(storable(part ?? null));
+    }
+    parameters.push(this.#view.codec.encode(document), storable(id), loaded.position);
+    return this.#prepared(
+      `UPDATE ${this.name} SET position = ?, ${set}document = ? WHERE id = ? AND position = ?`,
+    ).run(...parameters);
+  }
+
   #insert(writes: readonly ViewWrite[]): void {
-    const row = `(${this.#columns.map(() => '?').join(', ')})`;
-    const statement = this.#prepared(
-      `INSERT INTO ${this.name} (${this.#columns.join(', ')}) VALUES ${writes.map(() => row).join(', ')}`,
-    );
     const parameters: Parameter[] = [];
     for (const { id, position, document } of writes) {
       if (this.#tie === 'id') parameters.push(storable(id));
-      parameters.push(position, ...this.#contentOf(document));
+      parameters.push(position);
+      for (const { of } of this.#parts) parameters.push(storable(of(document) ?? null));
+      parameters.push(this.#view.codec.encode(document));
     }
     try {
-      statement.run(...parameters);
+      this.#inserting(writes.length).run(...parameters);
     } catch (error) {
       if (messageOf(error).includes('UNIQUE constraint'))
         throw conflict(this.#view.name, writes[0]?.id ?? '');
@@ -138,15 +158,20 @@ export class ViewTable {
     }
   }
 
-  #contentOf(document: unknown): Parameter[] {
-    const content: Parameter[] = [];
-    for (const { index, columns } of this.#indexes) {
-      const key = index.keyOf(document);
-      for (let part = 0; part < columns.length; part += 1)
-        content.push(storable(key?.[part] ?? null));
-    }
-    content.push(JSON.stringify(this.#view.codec.encode(document)));
-    return content;
+  #inserting(rows: number): Statement {
+    if (rows === ROWS_PER_INSERT && this.#rowsInserted !== undefined) return this.#rowsInserted;
+    const columns = [
+      ...(this.#tie === 'id' ? ['id'] : []),
+      'position',
+      ...this.#parts.map(({ column }) => column),
+      'document',
+    ];
+    const row = `(${columns.map(() => '?').join(', ')})`;
+    const statement = this.#prepared(
+      `INSERT INTO ${this.name} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
+    );
+    if (rows === ROWS_PER_INSERT) this.#rowsInserted = statement;
+    return statement;
   }
 
   #decode({ document }: Pick<Row, 'document'>): unknown {
@@ -160,7 +185,7 @@ export class ViewTable {
     const { prefix, from, before, order, cursor } = query;
     const rest = [...columns.slice(prefix.length), this.#tie];
     const [first = this.#tie] = rest;
-    const conditions = [`${columns[0] ?? 'id'} IS NOT NULL`];
+    const conditions = [present(columns)];
     const parameters: Parameter[] = prefix.map(storable);
     conditions.push(...prefix.map((_, part) => `${columns[part] ?? 'id'} = ?`));
     if (from !== undefined) {
@@ -191,6 +216,12 @@ export class ViewTable {
     return statement;
   }
 }
+
+const columnOf = (part: string): string => `k_${part}`;
+
+/** What is in an index: rows with all of its parts. */
+const present = (columns: readonly string[]): string =>
+  columns.map((column) => `${column} IS NOT NULL`).join(' AND ');
 
 const conflict = (view: string, id: string): ViewConflict =>
   new ViewConflict(`${view} ${id} was written by another owner meanwhile`);
