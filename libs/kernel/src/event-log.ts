@@ -93,10 +93,14 @@ export abstract class EventLog {
   ): Promise<readonly StoredEvent[]>;
 
   /**
-   * Events of all streams after a position, in order. May return somewhat more than `limit`, to end with
-   * a whole append; empty only at the end of the log.
+   * Events after a position, in order: of all streams, or of those of a category, the text before the first `-`. May
+   * return somewhat more than `limit`, to end with a whole append; empty only when none is left.
    */
-  abstract readAll(after: Position, limit: number): Promise<readonly StoredEvent[]>;
+  abstract readAll(
+    after: Position,
+    limit: number,
+    category?: string,
+  ): Promise<readonly StoredEvent[]>;
 
   /** The position of the last event; {@link LOG_START} when there is none. */
   abstract head(): Promise<Position>;

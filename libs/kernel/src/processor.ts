@@ -17,6 +17,10 @@ export const processorLimits = {
   /** Events folded before a write while keeping up, and while far behind: larger batches rewrite fewer documents. */
   batchLive: 2_000,
   batchBehind: 50_000,
+  /** The same while a build grows beside live views, which must keep up meanwhile. */
+  batchBeside: 5_000,
+  /** How long the live views gather events after a batch that was not full. */
+  restMs: 5,
   /** Events read at a time. */
   page: 2_000,
   /** Documents kept in memory from batch to batch, so that those in use need not be read again. */
@@ -53,6 +57,8 @@ type Folded = {
   readonly loaded: Versioned<unknown> | undefined;
 };
 
+type Builds = readonly [live: Generation | undefined, build: Generation | undefined];
+
 /** The documents that a batch has to do with, by view and id. */
 type Documents = Map<AnyView, Map<string, Folded>>;
 
@@ -70,11 +76,8 @@ export class Processor<E extends Message> {
   #status: ProcessorStatus;
   #rebuildAsked = false;
   #waiting = new AbortController();
-  /** Documents as a build holds them. */
-  #kept: {
-    readonly build: number | undefined;
-    readonly documents: Map<AnyView, Map<string, Versioned<unknown>>>;
-  } = { build: undefined, documents: new Map() };
+  /** Documents as a build holds them, by its number and view. */
+  readonly #kept = new Map<number, Map<AnyView, Map<string, Versioned<unknown>>>>();
 
   constructor(options: {
     readonly log: EventLog;
@@ -123,11 +126,12 @@ export class Processor<E extends Message> {
 
   /** Brings the views to the head of the log once, and returns; for tests, tools and rebuilds. */
   async catchUp(): Promise<Position> {
-    let generation = await this.#liveOrNew();
-    for (;;) {
-      const next = await this.#step(generation, processorLimits.batchBehind);
-      if (next === undefined) break;
+    const [live, build] = await this.#builds();
+    let generation = build ?? live;
+    if (generation === undefined) return LOG_START;
+    for (let next: Generation | undefined = generation; next !== undefined;) {
       generation = next;
+      next = await this.#step(generation, processorLimits.batchBehind);
     }
     if (!generation.live) await this.#views.promote(generation);
     return generation.position;
@@ -139,30 +143,37 @@ export class Processor<E extends Message> {
   }
 
   async #run(): Promise<void> {
-    let generation = await this.#liveOrNew();
-    let behind = true;
+    let builds = await this.#builds();
     while (!this.#stop.signal.aborted) {
-      if (this.#rebuildAsked && generation.live) {
-        this.#rebuildAsked = false;
-        generation = await this.#views.begin(this.#subject.group);
-        behind = true;
-      }
-      const batch = behind ? processorLimits.batchBehind : processorLimits.batchLive;
-      const next = await this.#step(generation, batch);
-      if (next !== undefined) {
-        behind = next.position - generation.position >= processorLimits.batchLive;
-        generation = next;
-        this.#running(generation);
-        continue;
-      }
-      behind = false;
-      if (!generation.live) {
-        await this.#views.promote(generation);
-        generation = { ...generation, live: true };
-      }
-      this.#running(generation);
-      await this.#news(generation.position);
+      const [before] = builds;
+      builds = await this.#round(builds);
+      const [live, build] = builds;
+      if (build !== undefined || live === undefined) continue;
+      // What comes meanwhile is folded together, so that a steady trickle is not written event by event.
+      const gained = live.position - (before?.position ?? LOG_START);
+      if (gained === 0) await this.#news(live.position);
+      else if (gained < processorLimits.batchLive) await pause(processorLimits.restMs);
     }
+  }
+
+  /** One batch for the live build, and one for the build that grows beside it; that goes live when it has caught up. */
+  async #round([before, growing]: Builds): Promise<Builds> {
+    let build = growing;
+    if (this.#rebuildAsked && build === undefined) {
+      this.#rebuildAsked = false;
+      build = await this.#views.begin(this.#subject.group);
+    }
+    const live = before && ((await this.#step(before, limitOf(before, build))) ?? before);
+    const built = build && (await this.#step(build, limitOf(build, live)));
+    if (build === undefined || built !== undefined) {
+      this.#running(built ?? live);
+      return [live, built];
+    }
+    await this.#views.promote(build);
+    if (live !== undefined) this.#kept.delete(live.number);
+    const promoted = { ...build, live: true };
+    this.#running(promoted);
+    return [promoted, undefined];
   }
 
   /** Waits for events after a position, or until there is something else to do. */
@@ -172,11 +183,14 @@ export class Processor<E extends Message> {
     await this.#log.changed(after, this.#waiting.signal);
   }
 
-  #running({ group, position, live }: Generation): void {
+  #running(generation: Generation | undefined): void {
+    if (generation === undefined) return;
+    const { group, position, live } = generation;
     this.#report({ state: 'running', group, position, rebuilding: !live });
   }
 
-  async #liveOrNew(): Promise<Generation> {
+  /** The live build, and the one that is to follow it; at least one of them. */
+  async #builds(): Promise<Builds> {
     const { group } = this.#subject;
     const generations = await this.#views.generations(group.name);
     const head = await this.#log.head();
@@ -184,7 +198,9 @@ export class Processor<E extends Message> {
     const usable = generations.filter(
       ({ version, position }) => version === group.version && position <= head,
     );
-    return usable.find(({ live }) => live) ?? usable.at(-1) ?? (await this.#views.begin(group));
+    const live = usable.find((generation) => generation.live);
+    const build = usable.findLast((generation) => !generation.live);
+    return [live, build ?? (live === undefined ? await this.#views.begin(group) : undefined)];
   }
 
   /** One batch: reads and folds page by page, then writes. Undefined at the end of the log. */
@@ -195,7 +211,7 @@ export class Processor<E extends Message> {
         return await this.#batch(generation, limit);
       } catch (error) {
         // Whatever went wrong, what is in memory may not be what is stored.
-        this.#kept.documents.clear();
+        this.#kept.delete(generation.number);
         if (error instanceof PoisonEvent || this.#stop.signal.aborted) throw error;
         if (error instanceof ViewConflict) {
           conflicts += 1;
@@ -210,18 +226,20 @@ export class Processor<E extends Message> {
   }
 
   async #batch(generation: Generation, limit: number): Promise<Generation | undefined> {
+    const { category, projections } = this.#subject;
     const folded: Documents = new Map();
     const { position: before } = generation;
+    const head = await this.#log.head();
     let position = before;
-    while (position - before < limit) {
-      const size = Math.min(processorLimits.page, limit - (position - before));
-      const events = await this.#log.readAll(position, size);
-      const last = events.at(-1);
-      if (last === undefined) break;
+    for (let left = limit; left > 0;) {
+      const page = Math.min(processorLimits.page, left);
+      const events = await this.#log.readAll(position, page, category);
       const recorded = this.#decode(events);
-      for (const projection of this.#subject.projections)
+      for (const projection of projections)
         await this.#project(generation, projection, recorded, folded);
-      ({ position } = last);
+      position = events.at(-1)?.position ?? Math.max(position, head);
+      if (events.length < page) break;
+      left -= events.length;
       await turn();
     }
     if (position === before) return undefined;
@@ -231,11 +249,9 @@ export class Processor<E extends Message> {
   }
 
   #decode(events: readonly StoredEvent[]): readonly Recorded<E>[] {
-    const { category, events: catalog } = this.#subject;
-    const prefix = `${category}-`;
+    const { events: catalog } = this.#subject;
     const recorded: Recorded<E>[] = [];
     for (const stored of events) {
-      if (!stored.stream.startsWith(prefix)) continue;
       const { stream, revision, position, meta, type, version, at, data } = stored;
       try {
         const event = catalog.decode(type, version, at, data);
@@ -285,9 +301,7 @@ export class Processor<E extends Message> {
     events: readonly Recorded<E>[],
     folded: ReadonlyMap<string, Folded>,
   ): Promise<(id: string) => Versioned<unknown> | undefined> {
-    const { number: build } = generation;
-    if (this.#kept.build !== build) this.#kept = { build, documents: new Map() };
-    const known = this.#kept.documents.get(view);
+    const known = this.#kept.get(generation.number)?.get(view);
     const missing = new Set<string>();
     for (const event of events)
       try {
@@ -303,7 +317,9 @@ export class Processor<E extends Message> {
 
   /** Remembers what was just written; when that is too much, only that. */
   #keep(generation: Generation, folded: Documents): void {
-    const { documents } = this.#kept;
+    const documents =
+      this.#kept.get(generation.number) ?? new Map<AnyView, Map<string, Versioned<unknown>>>();
+    this.#kept.set(generation.number, documents);
     let count = 0;
     for (const [view, own] of folded)
       if (view.appendOnly !== true) count += own.size + (documents.get(view)?.size ?? 0);
@@ -316,9 +332,14 @@ export class Processor<E extends Message> {
         if (document === undefined) known.delete(id);
         else known.set(id, { document, position });
     }
-    this.#kept = { build: generation.number, documents };
   }
 }
+
+/** How many events a build folds before it writes; `other` is one that waits meanwhile. */
+const limitOf = ({ live }: Generation, other: Generation | undefined): number => {
+  if (other !== undefined) return processorLimits.batchBeside;
+  return live ? processorLimits.batchLive : processorLimits.batchBehind;
+};
 
 const begin = (view: AnyView, id: string, loaded: Versioned<unknown> | undefined): Folded => ({
   view,

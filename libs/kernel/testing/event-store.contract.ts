@@ -70,6 +70,17 @@ export const eventStoreContract = (open: () => Promise<EventStore>): void => {
     expect(await store.head()).toBe(all.at(-1)?.position);
   });
 
+  it('reads the log of one category, in the order of positions', async () => {
+    await store.append('a-1', NO_STREAM, [command('a')]);
+    await store.append('ab-1', NO_STREAM, [command('x')]);
+    await store.append('a', NO_STREAM, [command('y')]);
+    const [last] = await store.append('a-2', NO_STREAM, [command('b')]);
+    await store.append('a-1', 0, [command('c')]);
+    expect(keysOf(await store.readAll(LOG_START, 10, 'a'))).toEqual(['a', 'b', 'c']);
+    expect(keysOf(await store.readAll(last ?? 0, 10, 'a'))).toEqual(['c']);
+    expect(await store.readAll(LOG_START, 10, 'b')).toEqual([]);
+  });
+
   it('keeps streams apart', async () => {
     await store.append('s', NO_STREAM, [command('a')]);
     await store.append('t', NO_STREAM, [command('a')]);

@@ -2,15 +2,18 @@ import { accounts, readDue, streamOfAccount } from '@scrip/accounts';
 import {
   type Clock,
   type Execution,
+  type Instant,
   Refusal,
   type ViewReader,
   ViewUnavailable,
 } from '@scrip/kernel';
 import type { Logger } from 'pino';
 
-/** Accounts settled at one look at the clock, and at a time. */
-const DUE_PER_LOOK = 1_000;
+/** Accounts read at once, and settled at a time. */
+const DUE_PER_READ = 1_000;
 const AT_A_TIME = 64;
+/** How long an account that could not be settled is passed over, so that it does not hide those behind it. */
+const PASSED_MS = 60_000;
 
 /**
  * Gives the commands that the clock asks for: to every account with a lot or hold whose time has come, to settle it.
@@ -26,6 +29,8 @@ export class DueTimer {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** Accounts that could not be settled, and until when they are passed over. */
+  readonly #failed = new Map<string, Instant>();
 
   constructor(options: {
     readonly views: ViewReader;
@@ -60,18 +65,29 @@ export class DueTimer {
   async #look(): Promise<void> {
     try {
       const now = this.#clock.now();
-      const due = await readDue(this.#views, now, DUE_PER_LOOK);
-      for (let from = 0; from < due.length && !this.#stopped; from += AT_A_TIME)
-        await Promise.all(
-          due.slice(from, from + AT_A_TIME).map((account) => this.#settle(account, now)),
-        );
+      for (const [account, until] of this.#failed) if (until <= now) this.#failed.delete(account);
+      const passed = new Set(this.#failed.keys());
+      for (let more = true; more && !this.#stopped;) {
+        const due = await readDue(this.#views, now, DUE_PER_READ, passed);
+        await this.#settleAll(due, now);
+        // The views may take a while to show that these are settled.
+        for (const account of due) passed.add(account);
+        more = due.length === DUE_PER_READ;
+      }
     } catch (error) {
       if (!(error instanceof ViewUnavailable))
         this.#log.error({ err: error }, 'The timer could not see what is due; it looks again');
     }
   }
 
-  async #settle(account: string, now: number): Promise<void> {
+  async #settleAll(due: readonly string[], now: Instant): Promise<void> {
+    for (let from = 0; from < due.length && !this.#stopped; from += AT_A_TIME)
+      await Promise.all(
+        due.slice(from, from + AT_A_TIME).map((account) => this.#settle(account, now)),
+      );
+  }
+
+  async #settle(account: string, now: Instant): Promise<void> {
     try {
       await this.#execution.run(accounts, {
         stream: streamOfAccount(account),
@@ -79,6 +95,7 @@ export class DueTimer {
         commands: [{ type: 'SettleDue', at: now, data: {} }],
       });
     } catch (error) {
+      this.#failed.set(account, now + PASSED_MS);
       if (!(error instanceof Refusal))
         this.#log.error({ err: error, account }, 'What is due on an account could not be settled');
     }

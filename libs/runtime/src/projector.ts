@@ -2,12 +2,15 @@ import { Worker } from 'node:worker_threads';
 import type { ProcessorStatus } from '@scrip/kernel';
 import type { FromProjector, ProjectorOptions, ToProjector } from './projector.protocol.js';
 
+const WAKE_MS = 2;
+
 /** The thread that keeps the views, as the main thread sees it. */
 export class Projector {
   readonly #worker: Worker;
   readonly #onStatus: (status: ProcessorStatus) => void;
   #failure: string | undefined;
   #closed: (() => void) | undefined;
+  #waking: NodeJS.Timeout | undefined;
 
   private constructor(worker: Worker, onStatus: (status: ProcessorStatus) => void) {
     this.#worker = worker;
@@ -49,9 +52,13 @@ export class Projector {
     return this.#closed === undefined ? this.#failure : undefined;
   }
 
-  /** Says that the log has grown. */
+  /** Says that the log has grown; said once for all that it grows within {@link WAKE_MS}. */
   wake(): void {
-    this.#send({ type: 'wake' });
+    if (this.#waking !== undefined || this.#closed !== undefined) return;
+    this.#waking = setTimeout(() => {
+      this.#waking = undefined;
+      this.#send({ type: 'wake' });
+    }, WAKE_MS);
   }
 
   /** Builds the views of a group anew, or those of all. */
@@ -61,6 +68,7 @@ export class Projector {
 
   /** Finishes the batch at hand and ends the thread. */
   async close(): Promise<void> {
+    clearTimeout(this.#waking);
     if (this.#failure !== undefined) return;
     await new Promise<void>((resolve) => {
       this.#closed = resolve;

@@ -14,6 +14,7 @@ export class SqliteEventLog extends EventLog {
   protected readonly db: DatabaseSyncInstance;
   readonly #stream: Statement;
   readonly #all: Statement;
+  readonly #category: Statement;
   readonly #head: Statement;
   readonly #waiting = new Set<() => void>();
 
@@ -28,6 +29,11 @@ export class SqliteEventLog extends EventLog {
     this.#all = this.db.prepare(
       `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
        WHERE a.position_last > ? ORDER BY a.position_last`,
+    );
+    // In the order of the log, not of streams: hence CROSS JOIN.
+    this.#category = this.db.prepare(
+      `SELECT ${COLUMNS} FROM appends a CROSS JOIN streams s ON s.id = a.stream
+       WHERE a.position_last > ? AND s.name >= ? AND s.name < ? ORDER BY a.position_last`,
     );
     this.#head = this.db.prepare('SELECT max(position_last) AS last FROM appends');
   }
@@ -46,8 +52,16 @@ export class SqliteEventLog extends EventLog {
     return events.slice(0, limit);
   }
 
-  override async readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
-    return take(this.#all.iterate(after), after + 1, limit, ({ position }) => position);
+  override async readAll(
+    after: Position,
+    limit: number,
+    category?: string,
+  ): Promise<readonly StoredEvent[]> {
+    const rows =
+      category === undefined
+        ? this.#all.iterate(after)
+        : this.#category.iterate(after, `${category}-`, `${category}.`);
+    return take(rows, after + 1, limit, ({ position }) => position);
   }
 
   override async head(): Promise<Position> {

@@ -57,6 +57,8 @@ export class SqliteEventStore extends EventStore {
   #outbox: AppendJob[] = [];
   #snapshots: SnapshotJob[] = [];
   #flushing = false;
+  /** Whether appends are with the writer; what comes meanwhile goes to it together when they are done. */
+  #committing = false;
   #lastId = 0;
   #failure: string | undefined;
   #closed: (() => void) | undefined;
@@ -179,7 +181,7 @@ export class SqliteEventStore extends EventStore {
   }
 
   #flushSoon(): void {
-    if (this.#flushing) return;
+    if (this.#flushing || this.#committing) return;
     this.#flushing = true;
     // One message carries all that this turn of the event loop appends.
     setImmediate(() => {
@@ -190,6 +192,7 @@ export class SqliteEventStore extends EventStore {
   #flush(): void {
     this.#flushing = false;
     if (this.#outbox.length === 0 && this.#snapshots.length === 0) return;
+    this.#committing = this.#outbox.length > 0;
     const message: ToWriter = {
       type: 'append',
       now: this.#options.now(),
@@ -208,6 +211,9 @@ export class SqliteEventStore extends EventStore {
   #answered(message: FromWriter): void {
     if (message.type === 'closed') this.#closed?.();
     if (message.type !== 'results') return;
+    // First, so that the writer has work while the answers are handed out.
+    this.#committing = false;
+    this.#flush();
     let last = LOG_START;
     for (const result of message.results) {
       if (result.result === 'appended') last = Math.max(last, result.position);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  LOG_START,
   type MessageOf,
   NO_STREAM,
   Processor,
@@ -126,6 +127,30 @@ describe('a processor', () => {
     expect(await total('a')).toBe(2);
   });
 
+  it('stops, and says why, when a failure does not pass', async () => {
+    await count('a', NO_STREAM, 2);
+    views.save = (): Promise<void> => Promise.reject(new Error('the disk is gone'));
+    const running = processor();
+    running.start();
+    await until(() => running.status.state === 'stopped');
+    expect(running.status).toMatchObject({ reason: 'the disk is gone', position: LOG_START });
+  });
+
+  it('counts an event once, though the batch that holds it comes again', async () => {
+    for (let n = 0; n < 5; n += 1) await count('a', n - 1, 1);
+    const save = views.save.bind(views);
+    let lost = true;
+    views.save = async (...args): Promise<void> => {
+      await save(...args);
+      if (!lost) return;
+      lost = false;
+      // Written, and the writer does not learn of it.
+      throw new Error('the answer was lost');
+    };
+    await processor().catchUp();
+    expect(await total('a')).toBe(5);
+  });
+
   it('stops loudly at an event that it cannot handle, and skips nothing', async () => {
     await count('a', NO_STREAM, 2);
     const running = processor();
@@ -152,6 +177,8 @@ describe('a processor', () => {
     );
     const [former] = await views.generations('counts');
     running.rebuild();
+    await count('b', NO_STREAM, 7);
+    await until(async () => (await total('b')) === 7);
     await until(async () => (await views.generations('counts'))[0]?.number !== former?.number);
     expect(await total('a')).toBe(2);
     await count('a', 0, 3);
