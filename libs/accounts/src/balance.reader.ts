@@ -17,8 +17,8 @@ const DAY_MS = 86_400_000;
 
 /** What a balance reader never goes beyond, and what it assumes. */
 export const balanceReaderLimits = {
-  /** Lots, and holds, that may be due without having been settled by a timer. */
-  dueMax: 1_000,
+  /** Lots, and holds, that may be due without having been settled by a timer: more than an account may have. */
+  dueMax: 25_000,
   /** Lots that are summed as expiring soon. */
   expiringMax: 10_000,
   /** The time in which a lot expires soon. */

@@ -49,4 +49,8 @@ const formatSafe = (credits: number): string => {
 const ZERO = 48;
 
 /** Credits as the JSON number that REST, the SDK and MCP show. */
-export const creditsToNumber = (credits: Credits): number => Number(formatCredits(credits));
+export const creditsToNumber = (credits: Credits): number => {
+  const micros = Number(credits);
+  // The nearest number either way: of the quotient where the dividend is exact, else of the decimal text.
+  return Number.isSafeInteger(micros) ? micros / 1e6 : Number(formatCredits(credits));
+};

@@ -2,25 +2,30 @@ import { hash } from 'node:crypto';
 
 /**
  * A digest of what a command asks for: the same for bodies that mean the same, whatever the order of their fields or
- * the spelling of their amounts, because it is taken from the request as it was parsed.
+ * the spelling of their amounts, because it is taken from the request as it was parsed. Whether it is a dry run does
+ * not count.
  */
 export const requestHash = (
   route: string,
   parameters: Readonly<Record<string, string>>,
-  body: unknown,
-): string => hash('sha256', `${route}\n${canonical(parameters)}\n${canonical(body)}`, 'hex');
+  body: object,
+): string =>
+  hash('sha256', `${route}\n${canonical(parameters)}\n${fieldsOf(body, 'dry_run')}`, 'hex');
 
 /** JSON with sorted names; `undefined` fields are left out, and big integers are marked as such. */
 const canonical = (value: unknown): string => {
   if (typeof value === 'bigint') return `${String(value)}n`;
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null)
     return value === undefined ? 'null' : JSON.stringify(value);
-  const fields: string[] = [];
-  for (const [name, field] of Object.entries(value).sort(byName))
-    if (field !== undefined) fields.push(`${JSON.stringify(name)}:${canonical(field)}`);
-  return `{${fields.join(',')}}`;
+  return Array.isArray(value) ? `[${value.map(canonical).join(',')}]` : fieldsOf(value);
 };
 
-const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
-  a < b ? -1 : 1;
+const fieldsOf = (value: object, except?: string): string => {
+  let fields = '';
+  for (const name of Object.keys(value).sort()) {
+    const field = (value as Readonly<Record<string, unknown>>)[name];
+    if (field === undefined || name === except) continue;
+    fields += `${fields === '' ? '' : ','}${JSON.stringify(name)}:${canonical(field)}`;
+  }
+  return `{${fields}}`;
+};

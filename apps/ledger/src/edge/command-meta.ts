@@ -28,7 +28,7 @@ export const commandMeta = (
 ): CommandMeta => {
   return {
     key,
-    hash: requestHash(route, parameters, { ...body, dry_run: undefined }),
+    hash: requestHash(route, parameters, body),
     actor: principalOf(request).keyId,
     cause: request.id,
   };
