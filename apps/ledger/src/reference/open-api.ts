@@ -169,10 +169,30 @@ const problemsOf = ({ scope, codes = [], otherStatus }: RouteFacts): JsonSchema 
       status,
       {
         description: [...its].map((code) => `\`${code}\`: ${problems[code].meaning}`).join('\n\n'),
-        content: { 'application/problem+json': { schema: { $ref: referenceTo(Problem) } } },
+        content: {
+          'application/problem+json': {
+            schema: { $ref: referenceTo(Problem) },
+            example: problemExample(status, its),
+          },
+        },
       },
     ]),
   );
+};
+
+/** The problem of the last code of a status: the one that is most the route's own. */
+const problemExample = (status: number, codes: ReadonlySet<ProblemCode>): JsonSchema => {
+  const code = [...codes].at(-1) ?? 'INTERNAL';
+  const { meaning } = problems[code];
+  return {
+    type: `/docs/errors#${code.toLowerCase()}`,
+    title: meaning,
+    status,
+    code,
+    message: meaning,
+    details: {},
+    request_id: 'b1f6c1de-7c3c-4e5e-9d0e-2f3a4b5c6d7e',
+  };
 };
 
 const REFERENCE = /"#\/components\/schemas\/(\w+)"/g;
