@@ -105,7 +105,7 @@ const introduction = (
   '',
   `<!-- ${note} -->`,
   '',
-  'What the ledger serves at `/docs`, as one page. Every route but those of health takes `Authorization: Bearer scrip_…`; the tenant',
+  'What the ledger serves at `/docs`, as one page. Every route but health and metrics takes `Authorization: Bearer scrip_…`; the tenant',
   'comes with the key. Bodies are JSON; a field or parameter that is not listed is refused with `UNKNOWN_FIELD`.',
   '',
   '- An **amount** is a JSON number or a decimal string (`45.6`, `"45.6"`) of at most six decimals and at most 999 999 999.999999.',
@@ -265,7 +265,7 @@ const isAmount = ([first]: readonly Schema[]): boolean => first?.type === 'numbe
 
 const amountForm = ([first, , ...others]: readonly Schema[]): string =>
   [
-    `amount${first?.exclusiveMinimum === undefined ? ', or zero' : ''}`,
+    first?.exclusiveMinimum === undefined ? 'amount or zero' : 'amount',
     ...others.map((other) => `\`${String(other.type)}\``),
   ].join(' or ');
 
