@@ -4,6 +4,7 @@ import { referenceTo } from '../edge/fields.js';
 import type { DeclaredRoute } from '../edge/problem-answers.js';
 import type { RouteFacts } from '../edge/route.js';
 import { type DeclaredClass, type JsonSchema, declaredSchemas } from '../edge/schemas.js';
+import { answerExamples } from './answer-examples.js';
 
 /** A document as OpenAPI 3.1 has it. */
 export type OpenApiDocument = Readonly<{ openapi: string; [part: string]: unknown }>;
@@ -73,7 +74,7 @@ const operationOf = (method: string, path: string, facts: RouteFacts): JsonSchem
       ...(command ? [idempotencyKey] : []),
     ],
     ...(body === undefined ? {} : { requestBody: requestBodyOf(body) }),
-    responses: { ...successOf(facts), ...problemsOf(facts) },
+    responses: { ...successOf(operationIdOf(method, path), facts), ...problemsOf(facts) },
   };
 };
 
@@ -128,11 +129,14 @@ const exampleOf = (schema: JsonSchema): unknown => {
   );
 };
 
-const successOf = ({ answer, status = 200, otherStatus, command }: RouteFacts): JsonSchema => {
+const successOf = (
+  operationId: string,
+  { answer, status = 200, otherStatus, command }: RouteFacts,
+): JsonSchema => {
   const content =
     typeof answer === 'string'
       ? { [answer]: { schema: { type: 'string' } } }
-      : { 'application/json': { schema: { $ref: referenceTo(answer) } } };
+      : { 'application/json': answerOf(operationId, answer) };
   const replayed = {
     'Idempotent-Replayed': {
       description: '`true` where an earlier request with the same key did it.',
@@ -149,6 +153,14 @@ const successOf = ({ answer, status = 200, otherStatus, command }: RouteFacts): 
     ...(otherStatus === undefined
       ? {}
       : { [otherStatus]: { ...response, description: 'Not now.' } }),
+  };
+};
+
+const answerOf = (operationId: string, answer: DeclaredClass): JsonSchema => {
+  const example = answerExamples[operationId] ?? answerExamples[answer.name];
+  return {
+    schema: { $ref: referenceTo(answer) },
+    ...(example === undefined ? {} : { example }),
   };
 };
 
