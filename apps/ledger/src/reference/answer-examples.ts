@@ -69,7 +69,7 @@ export const answerExamples: Readonly<Record<string, object>> = {
     lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 4.5 }],
   }),
   post_accounts_account_id_holds_hold_id_extend: receipt(6, {
-    message: 'Set aside 10 credits. Balance: 1020 credits',
+    message: 'Extended the hold by 10 credits. Balance: 1020 credits',
     balance: 1_020,
     held: 30,
     hold_id: 'hold_0a1b2c3d_5',
