@@ -119,12 +119,14 @@ const summaryOf = (file: string, result: ImportResult, ms: number): string => {
   const { accepted, micro_credits, free, rejected } = result.state;
   return [
     headlineOf(file, result, ms),
-    `accepted  ${count(accepted)} lines, ${credits(BigInt(micro_credits))} credits`,
-    `free      ${count(free)} lines`,
-    `rejected  ${count(rejected)} lines${rejected > 0 ? `, in ${rejectsPath(file)}` : ''}`,
+    `accepted  ${linesText(accepted)}, ${credits(BigInt(micro_credits))} credits`,
+    `free      ${linesText(free)}`,
+    `rejected  ${linesText(rejected)}${rejected > 0 ? `, in ${rejectsPath(file)}` : ''}`,
     '',
   ].join('\n');
 };
+
+const linesText = (lines: number): string => `${count(lines)} ${lines === 1 ? 'line' : 'lines'}`;
 
 const headlineOf = (
   file: string,

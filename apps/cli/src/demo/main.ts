@@ -51,7 +51,7 @@ const replay = async (client: ScripClient, url: string, folder: string): Promise
   const requests = traces.reduce((sum, trace) => sum + trace.requests, 0);
   headline(
     real === undefined
-      ? `${count(requests)} generated LLM requests (../shared/data is absent)`
+      ? `${count(requests)} generated LLM requests`
       : `${count(requests)} real LLM requests of 16 November 2023`,
   );
   say('0.25 credits per 1 000 tokens in, 1 credit per 1 000 tokens out.\n');

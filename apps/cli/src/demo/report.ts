@@ -43,7 +43,7 @@ export const servicesTable = ({ services }: Usage): string =>
     ]),
   );
 
-/** The lots of an account in burn order, and how much of each is gone. */
+/** The lots of an account, and how much of each is gone. */
 export const lotsTable = (lots: readonly Lot[]): string =>
   table(
     [
@@ -106,10 +106,10 @@ export const proofTable = (proof: Proof): string =>
     [left('summed by the demo'), right('credits')],
     [
       ['issued', credits(proof.issued)],
-      ['− consumed', credits(-proof.consumed)],
-      ['+ refunded', credits(proof.refunded)],
-      ['− expired', credits(-proof.expired)],
-      ['− held by accounts', credits(-proof.held)],
+      ['consumed', credits(-proof.consumed)],
+      ['refunded', credits(proof.refunded)],
+      ['expired', credits(-proof.expired)],
+      ['held by accounts', credits(-proof.held)],
       ['difference', credits(proof.difference)],
     ],
   );

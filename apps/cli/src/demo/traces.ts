@@ -30,7 +30,7 @@ const sources: readonly Source[] = [
   },
 ];
 
-const GENERATED_REQUESTS = 1_500;
+const GENERATED_REQUESTS = 4_000;
 
 /** The folder of the real traces, beside the checkout; undefined where it is absent. */
 export const traceFolder = (root: string): string | undefined => {

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Ajv } from 'ajv';
 import { type TestApp, startTestApp } from '../app.fixture.js';
 
+type Content = Readonly<
+  Record<string, Readonly<{ example?: unknown; schema: Readonly<{ $ref?: string }> }>>
+>;
 type Operation = Readonly<{
   operationId: string;
   security: readonly unknown[];
-  responses: Readonly<Record<string, unknown>>;
+  responses: Readonly<Record<string, Readonly<{ content: Content }>>>;
   requestBody?: Readonly<{
     content: Readonly<Record<string, Readonly<{ example?: unknown; schema: unknown }>>>;
   }>;
@@ -48,6 +52,21 @@ describe('the reference', () => {
     for (const { requestBody } of operations)
       if (requestBody !== undefined)
         expect(requestBody.content['application/json']?.example).toEqual(expect.any(Object));
+  });
+
+  it('has only examples of answers that are as declared', () => {
+    const ajv = new Ajv({ strict: false, validateFormats: false }).addSchema(document, 'reference');
+    const examples = operations.flatMap(({ operationId, responses }) =>
+      Object.entries(responses).flatMap(([status, { content }]) =>
+        Object.values(content).map((answer) => ({ ...answer, of: `${operationId} ${status}` })),
+      ),
+    );
+    expect(examples.filter(({ example }) => example !== undefined).length).toBeGreaterThan(50);
+    for (const { of, example, schema } of examples)
+      if (example !== undefined) {
+        ajv.validate({ $ref: `reference${schema.$ref ?? ''}` }, example);
+        expect({ of, errors: ajv.errors }).toEqual({ of, errors: null });
+      }
   });
 
   it('is shown in a page that loads nothing from elsewhere', async () => {

@@ -4,6 +4,7 @@ import { referenceTo } from '../edge/fields.js';
 import type { DeclaredRoute } from '../edge/problem-answers.js';
 import type { RouteFacts } from '../edge/route.js';
 import { type DeclaredClass, type JsonSchema, declaredSchemas } from '../edge/schemas.js';
+import { answerExamples } from './answer-examples.js';
 
 /** A document as OpenAPI 3.1 has it. */
 export type OpenApiDocument = Readonly<{ openapi: string; [part: string]: unknown }>;
@@ -73,7 +74,7 @@ const operationOf = (method: string, path: string, facts: RouteFacts): JsonSchem
       ...(command ? [idempotencyKey] : []),
     ],
     ...(body === undefined ? {} : { requestBody: requestBodyOf(body) }),
-    responses: { ...successOf(facts), ...problemsOf(facts) },
+    responses: { ...successOf(operationIdOf(method, path), facts), ...problemsOf(facts) },
   };
 };
 
@@ -128,11 +129,14 @@ const exampleOf = (schema: JsonSchema): unknown => {
   );
 };
 
-const successOf = ({ answer, status = 200, otherStatus, command }: RouteFacts): JsonSchema => {
+const successOf = (
+  operationId: string,
+  { answer, status = 200, otherStatus, command }: RouteFacts,
+): JsonSchema => {
   const content =
     typeof answer === 'string'
       ? { [answer]: { schema: { type: 'string' } } }
-      : { 'application/json': { schema: { $ref: referenceTo(answer) } } };
+      : { 'application/json': answerOf(operationId, answer) };
   const replayed = {
     'Idempotent-Replayed': {
       description: '`true` where an earlier request with the same key did it.',
@@ -149,6 +153,14 @@ const successOf = ({ answer, status = 200, otherStatus, command }: RouteFacts): 
     ...(otherStatus === undefined
       ? {}
       : { [otherStatus]: { ...response, description: 'Not now.' } }),
+  };
+};
+
+const answerOf = (operationId: string, answer: DeclaredClass): JsonSchema => {
+  const example = answerExamples[operationId] ?? answerExamples[answer.name];
+  return {
+    schema: { $ref: referenceTo(answer) },
+    ...(example === undefined ? {} : { example }),
   };
 };
 
@@ -169,10 +181,30 @@ const problemsOf = ({ scope, codes = [], otherStatus }: RouteFacts): JsonSchema 
       status,
       {
         description: [...its].map((code) => `\`${code}\`: ${problems[code].meaning}`).join('\n\n'),
-        content: { 'application/problem+json': { schema: { $ref: referenceTo(Problem) } } },
+        content: {
+          'application/problem+json': {
+            schema: { $ref: referenceTo(Problem) },
+            example: problemExample(status, its),
+          },
+        },
       },
     ]),
   );
+};
+
+/** The problem of the last code of a status: the one that is most the route's own. */
+const problemExample = (status: number, codes: ReadonlySet<ProblemCode>): JsonSchema => {
+  const code = [...codes].at(-1) ?? 'INTERNAL';
+  const { meaning } = problems[code];
+  return {
+    type: `/docs/errors#${code.toLowerCase()}`,
+    title: meaning,
+    status,
+    code,
+    message: meaning,
+    details: {},
+    request_id: 'b1f6c1de-7c3c-4e5e-9d0e-2f3a4b5c6d7e',
+  };
 };
 
 const REFERENCE = /"#\/components\/schemas\/(\w+)"/g;

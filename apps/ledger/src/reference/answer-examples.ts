@@ -1,0 +1,131 @@
+type Facts = Readonly<{ balance: number; held?: number; message: string }> &
+  Readonly<Record<string, unknown>>;
+
+const receipt = (revision: number, { balance, held = 0, ...facts }: Facts): object => ({
+  success: true,
+  account_id: 'team-7',
+  ...facts,
+  balance,
+  held,
+  available: balance,
+  position: 10 + revision,
+  timestamp: '2026-11-23T12:00:00.000Z',
+  dry_run: false,
+});
+
+const consumption = receipt(3, {
+  message: 'Consumed 45.6 credits. Balance: 1004.4 credits',
+  balance: 1_004.4,
+  transaction_id: 'txn_0a1b2c3d_3',
+  consumption_id: 'txn_0a1b2c3d_3',
+  amount: 45.6,
+  lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 45.6 }],
+});
+
+/** What a ledger answered, by class of answer or, for receipts, by operation; ids and instants are made alike. */
+export const answerExamples: Readonly<Record<string, object>> = {
+  Receipt: receipt(0, { message: 'Opened the account. Balance: 0 credits', balance: 0 }),
+  post_accounts_account_id_purchases: receipt(1, {
+    message: 'Bought 1000 credits. Balance: 1000 credits',
+    balance: 1_000,
+    transaction_id: 'txn_0a1b2c3d_1',
+    lot_ids: ['lot_0a1b2c3d_1'],
+    amount: 1_000,
+    lots: [{ lot_id: 'lot_0a1b2c3d_1', amount: 1_000 }],
+  }),
+  post_accounts_account_id_grants: receipt(2, {
+    message: 'Granted 50 credits. Balance: 1050 credits',
+    balance: 1_050,
+    transaction_id: 'txn_0a1b2c3d_2',
+    lot_ids: ['lot_0a1b2c3d_2'],
+    amount: 50,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 50 }],
+  }),
+  post_accounts_account_id_consumptions: consumption,
+  post_accounts_account_id_consumptions_consumption_id_refunds: receipt(4, {
+    message: 'Refunded 45.6 credits. Balance: 1050 credits',
+    balance: 1_050,
+    transaction_id: 'txn_0a1b2c3d_4',
+    consumption_id: 'txn_0a1b2c3d_3',
+    refund_id: 'txn_0a1b2c3d_4',
+    amount: 45.6,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 45.6 }],
+  }),
+  post_accounts_account_id_holds: receipt(5, {
+    message: 'Set aside 20 credits. Balance: 1030 credits',
+    balance: 1_030,
+    held: 20,
+    hold_id: 'hold_0a1b2c3d_5',
+    amount: 20,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 20 }],
+  }),
+  post_accounts_account_id_holds_hold_id_captures: receipt(6, {
+    message: 'Captured 4.5 credits. Balance: 1045.5 credits',
+    balance: 1_045.5,
+    transaction_id: 'txn_0a1b2c3d_6',
+    hold_id: 'hold_0a1b2c3d_5',
+    consumption_id: 'txn_0a1b2c3d_6',
+    amount: 4.5,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 4.5 }],
+  }),
+  post_accounts_account_id_holds_hold_id_extend: receipt(6, {
+    message: 'Extended the hold by 10 credits. Balance: 1020 credits',
+    balance: 1_020,
+    held: 30,
+    hold_id: 'hold_0a1b2c3d_5',
+    amount: 10,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 10 }],
+  }),
+  post_accounts_account_id_holds_hold_id_release: receipt(6, {
+    message: 'Released 20 credits. Balance: 1050 credits',
+    balance: 1_050,
+    hold_id: 'hold_0a1b2c3d_5',
+    amount: 20,
+    lots: [{ lot_id: 'lot_0a1b2c3d_2', amount: 20 }],
+  }),
+  BatchAnswer: {
+    success: true,
+    accepted: 1,
+    refused: 1,
+    results: [
+      { index: 0, status: 'accepted', receipt: consumption },
+      {
+        index: 1,
+        status: 'refused',
+        error: {
+          type: '/docs/errors#insufficient_credits',
+          title: 'The account has less than is needed. Buy credits, or ask for less.',
+          status: 402,
+          code: 'INSUFFICIENT_CREDITS',
+          message:
+            'This needs 2000 credits, and 1004.4 are available for it. Buy credits, or ask for less.',
+          details: { needed: '2000', available: '1004.4' },
+          request_id: '3781748b-6857-4009-a3b5-880e00abc4a3',
+        },
+      },
+    ],
+  },
+  BalanceAnswer: {
+    success: true,
+    account_id: 'team-7',
+    balance: 1_004.4,
+    currency: 'credits',
+    auto_refill_enabled: false,
+    auto_refill_threshold: 0,
+    auto_refill_amount: 0,
+    low_balance_warning: false,
+    tier: 'pro',
+    monthly_usage: { current_month: 45.6, limit: 5_000, percentage_used: 0.9 },
+    estimated_remaining_days: 22,
+    held: 0,
+    available: 1_004.4,
+    paid: 1_000,
+    promotional: 4.4,
+    overdrawn: 0,
+    scheduled: 0,
+    expiring_soon: 0,
+    as_of: '2026-11-23T12:00:00.000Z',
+    position: 13,
+    message: 'Current balance: 1004.4 credits',
+  },
+};
