@@ -1,18 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Scope, type ScripClient } from '@scrip/sdk';
-import { openFunded, refusalOf } from './accounts.js';
+import { given, openFunded, refusalOf } from './accounts.js';
 import { type TestLedger, startLedger } from './ledger.js';
+import { type Operation, type RawAnswer, RawClient, addressOf, operationsOf } from './reference.js';
+import { fieldsOf, withAt } from './wrong-values.js';
+
+const TENANT = 'acme-of-elsewhere';
 
 let ledger: TestLedger;
 let client: ScripClient;
 let other: ScripClient;
+let rawClient: RawClient;
+let rawOther: RawClient;
 beforeAll(async () => {
   ledger = await startLedger();
   client = ledger.client;
-  const tenant = await ledger.operator.tenants.create({ tenant_id: 'other', name: 'Other' });
+  const tenant = await ledger.operator.tenants.create({ tenant_id: TENANT, name: 'Other' });
   other = ledger.clientWith(tenant.api_key);
+  await other.credits.openAccount({ account_id: 'acct-of-other' });
+  rawClient = new RawClient(ledger.url, ledger.apiKey);
+  rawOther = new RawClient(ledger.url, tenant.api_key);
 });
-afterAll(() => ledger.stop());
+afterAll(async () => {
+  rawClient.close();
+  rawOther.close();
+  await ledger.stop();
+});
 
 const keyFor = async (scopes: readonly Scope[], account_id?: string): Promise<ScripClient> => {
   const bound = account_id === undefined ? {} : { account_id };
@@ -20,43 +33,178 @@ const keyFor = async (scopes: readonly Scope[], account_id?: string): Promise<Sc
   return ledger.clientWith(api_key);
 };
 
-const answerOf = async (call: Promise<unknown>): Promise<unknown> => {
-  const { code, status, message, details } = await refusalOf(call);
-  return { code, status, message, details };
+const newTenant = async (tenant_id: string): Promise<ScripClient> =>
+  ledger.clientWith((await ledger.operator.tenants.create({ tenant_id, name: 'New' })).api_key);
+
+/** The ids in addresses and bodies. */
+type Ids = Readonly<Record<'account_id' | 'hold_id' | 'consumption_id' | 'key_id', string>>;
+
+/** Ids of the form of what is there, which nobody ever had. */
+const absent: Ids = {
+  account_id: 'acct-0',
+  hold_id: 'hold_00000000_1',
+  consumption_id: 'txn_00000000_1',
+  key_id: 'Absent000000',
+};
+
+/** An account with something of everything, and an API key. */
+const somethingOfEverything = async (): Promise<Ids> => {
+  const account_id = await openFunded(client, 100);
+  const spent = await client.credits.consumeCredits({ account_id, amount: 1, service: 's' });
+  const held = await client.credits.placeHold({ account_id, amount: 1, service: 's' });
+  const { key_id } = await client.keys.create({ name: 'theirs', scopes: ['read'], account_id });
+  return {
+    account_id,
+    hold_id: given(held.hold_id),
+    consumption_id: given(spent.transaction_id),
+    key_id,
+  };
+};
+
+const ask = (by: RawClient, operation: Operation, ids: Ids): Promise<RawAnswer> => {
+  const { method, body } = operation;
+  const asked = fieldsOf(body?.schema ?? {})
+    .filter(({ place }) => place.at(-1) === 'account_id')
+    .reduce<unknown>((sent, { place }) => withAt(sent, place, ids.account_id), body?.example);
+  return by.send({
+    method,
+    path: addressOf(operation, ids),
+    ...(asked === undefined ? {} : { body: JSON.stringify(asked) }),
+  });
+};
+
+/** An answer without what differs from one request to the next, and with ids that mean nothing. */
+const shapeOf = ({ status, text, headers }: RawAnswer, ids: Ids): unknown => {
+  let shown = text;
+  for (const [name, id] of Object.entries(ids)) shown = shown.replaceAll(id, name);
+  const type = headers['content-type'];
+  const body = shown
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'instant')
+    .replaceAll(/"position":\d+/g, '"position":0')
+    .replaceAll(/"(request_id|key_id|api_key|transaction_id)":"[^"]*"/g, '"$1":""');
+  return { status, type, body };
+};
+
+const isOpening = ({ method, path }: Operation): boolean =>
+  method === 'POST' && path === '/v1/accounts';
+
+/** The operations whose answer to a caller tells apart what is there from what is not. */
+const telling = async (by: RawClient, there: Ids): Promise<readonly string[]> => {
+  const operations = (await operationsOf(ledger.url)).filter(
+    ({ needsKey, path, body }) =>
+      needsKey && (path.includes('{') || JSON.stringify(body?.schema ?? {}).includes('account_id')),
+  );
+  expect(operations.length).toBeGreaterThanOrEqual(23);
+  // Accounts are opened last: from then on the caller has one of the same name.
+  operations.sort((a, b) => Number(isOpening(a)) - Number(isOpening(b)));
+  const told: string[] = [];
+  for (const operation of operations) {
+    const [found, missing] = [await ask(by, operation, there), await ask(by, operation, absent)];
+    const shapes = [shapeOf(found, there), shapeOf(missing, absent)].map((each) =>
+      JSON.stringify(each),
+    );
+    if (operation.path.includes('{')) expect([403, 404]).toContain(found.status);
+    if (shapes[0] !== shapes[1])
+      told.push(`${operation.method} ${operation.path}: ${shapes.join(' | ')}`);
+  }
+  return told;
 };
 
 describe('another tenant', () => {
-  it('learns nothing of an account: the answers are those for one that does not exist', async () => {
-    const account_id = await openFunded(client, 10);
-    const calls = (id: string): readonly (() => Promise<unknown>)[] => [
-      () => other.credits.checkBalance({ account_id: id }),
-      () => other.credits.getAccount({ account_id: id }),
-      () => other.credits.getPaymentHistory({ account_id: id }),
-      () => other.credits.listLots({ account_id: id }),
-      () => other.credits.listHolds({ account_id: id }),
-      () => other.credits.consumeCredits({ account_id: id, amount: 1, service: 's' }),
-      () => other.credits.freezeAccount({ account_id: id, reason: 'r' }),
-      () => other.credits.placeHold({ account_id: id, amount: 1, service: 's' }),
+  it('is answered on every route as if what is not its own did not exist', async () => {
+    const there = await somethingOfEverything();
+    const before = await client.credits.checkBalance({ account_id: there.account_id });
+    expect(await telling(rawOther, there)).toEqual([]);
+    const own = await other.credits.getAccount({ account_id: there.account_id });
+    expect(own).toMatchObject({ balance: 0 });
+    const after = await client.credits.checkBalance({ account_id: there.account_id });
+    expect([after.balance, after.held]).toEqual([before.balance, before.held]);
+  });
+
+  it('finds on its own account no hold and no consumption of another', async () => {
+    const there = await somethingOfEverything();
+    const { account_id } = there;
+    await other.credits.openAccount({ account_id });
+    const credits = { account_id, credits: 100, origin: 'bonus', reason: 'r' } as const;
+    await other.credits.grantCredits(credits);
+    for (const operation of await operationsOf(ledger.url))
+      if (/hold_id|consumption_id/.test(operation.path)) {
+        const { status, body } = await ask(rawOther, operation, there);
+        expect([operation.path, status]).toEqual([operation.path, 404]);
+        expect(body['code']).toMatch(/^(HOLD|CONSUMPTION)_NOT_FOUND$/);
+      }
+  });
+
+  it('may use the same idempotency keys, and neither repeats nor clashes with what they did', async () => {
+    const account_id = await openFunded(client, 100);
+    await other.credits.openAccount({ account_id });
+    const options = { idempotencyKey: 'of-both' };
+    const grant = { account_id, credits: 5, origin: 'bonus', reason: 'r' } as const;
+    const mine = await client.credits.grantCredits(grant, options);
+    const theirs = await other.credits.grantCredits(grant, options);
+    expect([mine.balance, theirs.balance]).toEqual([105, 5]);
+    const use = { account_id, amount: 1, service: 's' };
+    await client.credits.consumeCredits(use, { idempotencyKey: 'of-mine' });
+    const other_use = { ...use, amount: 2 };
+    const used = await other.credits.consumeCredits(other_use, { idempotencyKey: 'of-mine' });
+    expect(used.balance).toBe(3);
+    const key = { name: 'k', scopes: ['read'] } as const;
+    const [made, alsoMade] = [
+      await client.keys.create(key, options),
+      await other.keys.create(key, options),
     ];
-    const absent = 'acct-0';
-    const unknown = calls(absent);
-    for (const [i, call] of calls(account_id).entries()) {
-      const seen = JSON.stringify(await answerOf(call())).replaceAll(account_id, absent);
-      expect(seen).toBe(JSON.stringify(await answerOf(unknown[i]?.() ?? call())));
+    expect(alsoMade.key_id).not.toBe(made.key_id);
+    expect(alsoMade.api_key).toEqual(expect.any(String));
+  });
+
+  it('sees nothing of another with its cursors or positions', async () => {
+    const there = await somethingOfEverything();
+    const receipt = await client.credits.grantCredits({
+      account_id: there.account_id,
+      credits: 1,
+      origin: 'bonus',
+      reason: 'r',
+    });
+    const operations = await operationsOf(ledger.url);
+    const lists = operations.filter(({ parameters }) =>
+      parameters.some(({ name }) => name === 'cursor'),
+    );
+    expect(lists.length).toBeGreaterThanOrEqual(6);
+    for (const list of lists) {
+      const { body } = await rawClient.send({
+        method: 'GET',
+        path: `${addressOf(list, there)}?limit=1`,
+      });
+      const { next_cursor: cursor = '0000000000000000' } = body as Readonly<{
+        next_cursor?: string;
+      }>;
+      for (const query of [`cursor=${cursor}`, `after=${String(receipt.position)}`]) {
+        const path = addressOf(list, { ...there, account_id: 'acct-of-other' });
+        const { text } = await rawOther.send({ method: 'GET', path: `${path}?${query}` });
+        for (const id of Object.values(there)) expect(text).not.toContain(id);
+      }
     }
-    expect((await client.credits.checkBalance({ account_id })).balance).toBe(10);
+  });
+
+  it('is not named where anyone may look', async () => {
+    const there = await somethingOfEverything();
+    for (const path of ['/metrics', '/health/ready', '/health/live']) {
+      const answer = await (await fetch(ledger.url + path)).text();
+      for (const id of [...Object.values(there), TENANT]) expect(answer).not.toContain(id);
+    }
   });
 
   it('may have an account of the same name', async () => {
     const account_id = await openFunded(client, 10);
-    await other.credits.openAccount({ account_id });
-    expect((await other.credits.checkBalance({ account_id })).balance).toBe(0);
-    const { accounts } = await other.credits.listAccounts();
+    const namesake = await newTenant('namesake');
+    await namesake.credits.openAccount({ account_id });
+    expect((await namesake.credits.checkBalance({ account_id })).balance).toBe(0);
+    const { accounts } = await namesake.credits.listAccounts();
     expect(accounts.map((account) => account.account_id)).toEqual([account_id]);
   });
 
   it('has books and keys of its own', async () => {
-    const { keys } = await other.keys.list();
+    const { keys } = await (await newTenant('keys-of-its-own')).keys.list();
     expect(keys).toHaveLength(1);
     const mine = await client.keys.list();
     const ids = new Set(mine.keys.map(({ key_id }) => key_id));
@@ -109,6 +257,19 @@ describe('a key', () => {
     }));
     await bound.credits.consumeBatch({ consumptions }).catch(() => undefined);
     expect((await client.credits.checkBalance({ account_id: theirs })).balance).toBe(10);
+  });
+
+  it('bound to an account is answered on every route as if there were no other', async () => {
+    const there = await somethingOfEverything();
+    const mine = await openFunded(client, 10);
+    const { api_key } = await client.keys.create({
+      name: 'bound',
+      scopes: ['read', 'spend', 'issue', 'manage'],
+      account_id: mine,
+    });
+    const bound = new RawClient(ledger.url, given(api_key));
+    expect(await telling(bound, there)).toEqual([]);
+    bound.close();
   });
 
   it('gives no more than its maker has', async () => {

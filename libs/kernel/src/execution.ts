@@ -350,6 +350,7 @@ export class Execution {
       batch.decided.map(({ waiting, events }) => [waiting.request.meta, events]),
     );
     let positions: readonly Position[] = [];
+    let unknown: StoreUnavailable | undefined;
     for (let attempt = 1; commands.length > 0; attempt += 1) {
       try {
         positions = await this.#store.append(lane.stream, loaded.revision, commands);
@@ -358,9 +359,11 @@ export class Execution {
         if (error instanceof RevisionConflict) return 'conflict';
         if (error instanceof DuplicateCommands) return error.keys;
         if (!(error instanceof StoreUnavailable)) throw error;
+        // That a repetition was not written says nothing of the try before.
+        if (error.outcome === 'unknown') unknown = error;
         if (error.outcome === 'not_written' || attempt > this.#limits.unknownRetriesMax) {
           lane.cached = undefined;
-          throw storeUnavailable(error);
+          throw storeUnavailable(unknown ?? error);
         }
         this.#observer.unknownOutcome?.();
         await this.#pause(attempt);

@@ -30,6 +30,8 @@ export const processorLimits = {
   /** How often a failing batch is tried before the processor stops, and the first pause; doubled each time. */
   triesMax: 5,
   retryPauseMs: 50,
+  /** How long a stopped processor waits before it starts over, unless an event stopped it. */
+  restartPauseMs: 2_000,
 } as const;
 
 /** A projection of whatever document. */
@@ -104,11 +106,21 @@ export class Processor<E extends Message> {
 
   /** Starts following the log; builds the views first where no live build of this version is there. */
   start(): void {
-    this.#done ??= this.#run().catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      const { group, position } = this.#status;
-      this.#report({ state: 'stopped', group, position, reason });
-    });
+    this.#done ??= this.#runAgain();
+  }
+
+  /** Starts over after faults that may pass, such as a full disk; an event that cannot be handled ends it. */
+  async #runAgain(): Promise<void> {
+    while (!this.#stop.signal.aborted)
+      try {
+        await this.#run();
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        const { group, position } = this.#status;
+        this.#report({ state: 'stopped', group, position, reason });
+        if (error instanceof PoisonEvent) return;
+        await pause(processorLimits.restartPauseMs, this.#stop.signal);
+      }
   }
 
   /** Finishes the batch at hand, then stops. */
@@ -383,7 +395,14 @@ const turn = (): Promise<void> =>
     setImmediate(resolve);
   });
 
-const pause = (ms: number): Promise<void> =>
+const pause = (ms: number, until?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    const end = (): void => {
+      clearTimeout(timer);
+      until?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    if (until?.aborted === true) end();
+    until?.addEventListener('abort', end);
   });

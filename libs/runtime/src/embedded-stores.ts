@@ -89,6 +89,10 @@ export class EmbeddedStores {
     }
   }
 
+  get head(): Position {
+    return this.#head;
+  }
+
   get events(): EventStore {
     return this.#events;
   }

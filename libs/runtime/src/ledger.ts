@@ -122,6 +122,11 @@ export class Ledger {
     }
   }
 
+  /** The last position written. */
+  get head(): Position {
+    return this.#stores.head;
+  }
+
   get views(): ViewReader {
     return this.#stores.views;
   }

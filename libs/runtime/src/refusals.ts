@@ -22,16 +22,47 @@ export const edgeRefusals = {
     'A field of the request is missing or not of its declared form; `details.fields` names it.',
   ),
   UNKNOWN_FIELD: row('invalid', 'The request has a field that is not declared; see the reference.'),
-  MALFORMED_JSON: row('invalid', 'The body is not JSON, or holds text that is not Unicode.'),
+  MALFORMED_JSON: row('invalid', 'The body is not JSON.'),
+  INVALID_TEXT: row(
+    'unprocessable',
+    'Text is Unicode without NUL; `details.fields` names what is not.',
+  ),
+  RESERVED_NAME: row(
+    'unprocessable',
+    'The body has a field named __proto__, or prototype in constructor: programs that read it could be misled.',
+  ),
   MALFORMED_IDEMPOTENCY_KEY: row(
     'invalid',
     'Idempotency-Key is 1 to 255 visible ASCII characters.',
   ),
+  DETAILS_TOO_LARGE: row(
+    'unprocessable',
+    'Free details or metadata are at most 4 KiB of JSON and five levels. Keep the rest elsewhere, and a reference here.',
+  ),
+  UNKNOWN_TIME_ZONE: row(
+    'unprocessable',
+    'A time zone is one of the IANA database, such as Europe/Berlin.',
+  ),
+  NOTHING_TO_EXTEND: row(
+    'unprocessable',
+    'Extending a hold takes an amount greater than zero, `expires_in`, or both.',
+  ),
   ATOMIC_BATCH_SPANS_ACCOUNTS: row(
-    'invalid',
+    'unprocessable',
     'An atomic batch concerns one account. Send one request per account, or a batch that is not atomic.',
   ),
-  INVALID_CURSOR: row('invalid', 'The cursor is not one that this list gave.'),
+  ATOMIC_BATCH_TAKES_ONE_KEY: row(
+    'unprocessable',
+    'The consumptions of an atomic batch have no idempotency keys of their own. Send one with the request.',
+  ),
+  INVALID_CURSOR: row(
+    'unprocessable',
+    'The cursor is not one that this list gave. Start again without one.',
+  ),
+  POSITION_NOT_WRITTEN: row(
+    'unprocessable',
+    'The log has not come to the position in `after`. Send the position of a receipt.',
+  ),
   PERIOD_TOO_LONG: row('unprocessable', 'The period holds too many days. Ask for a shorter one.'),
   UNAUTHENTICATED: row(
     'unauthenticated',

@@ -26,6 +26,11 @@ export const errorCodes = {
     meaning:
       'An atomic batch concerns one account. Send one request per account, or a batch that is not atomic.',
   },
+  ATOMIC_BATCH_TAKES_ONE_KEY: {
+    retryable: false,
+    meaning:
+      'The consumptions of an atomic batch have no idempotency keys of their own. Send one with the request.',
+  },
   BALANCE_LIMIT: { retryable: false, meaning: 'The account would hold more than an account may.' },
   CONFLICT: {
     retryable: true,
@@ -36,6 +41,11 @@ export const errorCodes = {
   CREDIT_LIMIT_EXCEEDED: {
     retryable: false,
     meaning: 'The debit would go over the credit line or the monthly limit; `limit` says which.',
+  },
+  DETAILS_TOO_LARGE: {
+    retryable: false,
+    meaning:
+      'Free details or metadata are at most 4 KiB of JSON and five levels. Keep the rest elsewhere, and a reference here.',
   },
   FORBIDDEN: {
     retryable: false,
@@ -69,12 +79,19 @@ export const errorCodes = {
     meaning:
       'Amounts are positive, of at most six decimals and at most 999 999 999.999999 credits.',
   },
-  INVALID_CURSOR: { retryable: false, meaning: 'The cursor is not one that this list gave.' },
+  INVALID_CURSOR: {
+    retryable: false,
+    meaning: 'The cursor is not one that this list gave. Start again without one.',
+  },
   INVALID_EXPIRY: {
     retryable: false,
     meaning: 'Credits expire after they become effective, and in the future.',
   },
   INVALID_KEY_EXPIRY: { retryable: false, meaning: 'A key expires in the future.' },
+  INVALID_TEXT: {
+    retryable: false,
+    meaning: 'Text is Unicode without NUL; `details.fields` names what is not.',
+  },
   KEY_EXISTS: {
     retryable: true,
     meaning: 'An API key of this id is there already. Try again: ids are drawn at random.',
@@ -84,16 +101,17 @@ export const errorCodes = {
     retryable: false,
     meaning: 'Idempotency-Key is 1 to 255 visible ASCII characters.',
   },
-  MALFORMED_JSON: {
-    retryable: false,
-    meaning: 'The body is not JSON, or holds text that is not Unicode.',
-  },
+  MALFORMED_JSON: { retryable: false, meaning: 'The body is not JSON.' },
   MALFORMED_REQUEST: {
     retryable: false,
     meaning:
       'A field of the request is missing or not of its declared form; `details.fields` names it.',
   },
   METHOD_NOT_ALLOWED: { retryable: false, meaning: 'The address exists, but not for this method.' },
+  NOTHING_TO_EXTEND: {
+    retryable: false,
+    meaning: 'Extending a hold takes an amount greater than zero, `expires_in`, or both.',
+  },
   NOT_FOUND: { retryable: false, meaning: 'There is nothing at this address.' },
   OVERLOADED: {
     retryable: true,
@@ -108,6 +126,10 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The period holds too many days. Ask for a shorter one.',
   },
+  POSITION_NOT_WRITTEN: {
+    retryable: false,
+    meaning: 'The log has not come to the position in `after`. Send the position of a receipt.',
+  },
   RATE_LIMITED: {
     retryable: true,
     meaning: 'Too many requests with this API key. Wait as long as Retry-After says.',
@@ -119,6 +141,11 @@ export const errorCodes = {
   REFUND_WINDOW_CLOSED: {
     retryable: false,
     meaning: 'A consumption can be refunded for 400 days.',
+  },
+  RESERVED_NAME: {
+    retryable: false,
+    meaning:
+      'The body has a field named __proto__, or prototype in constructor: programs that read it could be misled.',
   },
   SCOPE_NOT_HELD: {
     retryable: false,
@@ -160,6 +187,10 @@ export const errorCodes = {
   UNKNOWN_FIELD: {
     retryable: false,
     meaning: 'The request has a field that is not declared; see the reference.',
+  },
+  UNKNOWN_TIME_ZONE: {
+    retryable: false,
+    meaning: 'A time zone is one of the IANA database, such as Europe/Berlin.',
   },
   UNSUPPORTED_MEDIA_TYPE: { retryable: false, meaning: 'Bodies are application/json.' },
   VIEW_BEHIND: {

@@ -25,7 +25,8 @@ export class Operator {
 
   /** The processors: how far each has come, and what stopped it. */
   processors(options: Ask.CallOptions = {}): Promise<OperatorAnswer> {
-    return read(this.#session, '/v1/operator/processors', {}, options);
+    // How far each has come is the answer: there is nothing to wait for.
+    return read(this.#session, '/v1/operator/processors', {}, { ...options, after: null });
   }
 
   async #post(path: string, options: Ask.CommandOptions): Promise<OperatorAnswer> {

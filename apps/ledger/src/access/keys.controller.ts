@@ -6,6 +6,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { markReplayed } from '../accounts/account-commands.js';
 import { PAGE_DEFAULT, PageQuery } from '../accounts/account.queries.js';
+import { reached } from '../accounts/reads.js';
 import { principalOf } from '../edge/admission.js';
 import { commandMeta, idempotencyKeyOf } from '../edge/command-meta.js';
 import { present } from '../edge/present.js';
@@ -75,9 +76,10 @@ export class KeysController {
     summary: 'List API keys, without their secrets',
     query: PageQuery,
     answer: KeysAnswer,
-    codes: ['VIEW_UNAVAILABLE'],
+    codes: ['POSITION_NOT_WRITTEN', 'VIEW_BEHIND', 'VIEW_UNAVAILABLE'],
   })
   async list(@Req() request: FastifyRequest, @Query() query: PageQuery): Promise<KeysAnswer> {
+    await reached(this.#ledger, query, 'access');
     const { limit = PAGE_DEFAULT, cursor } = query;
     const { tenant } = principalOf(request);
     const place = { index: 'tenant', prefix: [tenant], limit, cursor };

@@ -6,6 +6,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { markReplayed } from '../accounts/account-commands.js';
 import { PAGE_DEFAULT, PageQuery } from '../accounts/account.queries.js';
+import { reached } from '../accounts/reads.js';
 import { commandMeta, idempotencyKeyOf } from '../edge/command-meta.js';
 import { Route } from '../edge/route.js';
 import { NewTenantAnswer, TenantsAnswer } from './access.answers.js';
@@ -73,9 +74,11 @@ export class TenantsController {
     summary: 'List tenants, by id',
     query: PageQuery,
     answer: TenantsAnswer,
-    codes: ['VIEW_UNAVAILABLE'],
+    codes: ['POSITION_NOT_WRITTEN', 'VIEW_BEHIND', 'VIEW_UNAVAILABLE'],
   })
-  async list(@Query() { limit = PAGE_DEFAULT, cursor }: PageQuery): Promise<TenantsAnswer> {
+  async list(@Query() query: PageQuery): Promise<TenantsAnswer> {
+    await reached(this.#ledger, query, 'access');
+    const { limit = PAGE_DEFAULT, cursor } = query;
     const place = { index: 'id', prefix: [], limit, cursor };
     const page = await pageById(this.#ledger.views, tenantsView, place, (each) => each.tenant_id);
     return {

@@ -4,6 +4,7 @@ import {
   Amount,
   AmountOrNull,
   AmountOrZero,
+  AmountUsd,
   Flag,
   FreeObject,
   ListOf,
@@ -144,7 +145,7 @@ abstract class Incoming extends CommandBody {
 
 /** Credits that were paid for. */
 export class PurchaseBody extends Incoming {
-  @Amount({ description: 'What was paid, in USD: at least 10, whole cents.', example: 100 })
+  @AmountUsd({ description: 'What was paid, in USD: at least 10, whole cents.', example: 100 })
   readonly amount_usd!: Credits;
 
   @Optional()
@@ -165,7 +166,7 @@ export class GrantBody extends Incoming {
   @Amount({ example: 50 })
   readonly credits!: Credits;
 
-  @OneOf(['bonus', 'adjustment'])
+  @OneOf(['bonus', 'adjustment'], { example: 'bonus' })
   readonly origin!: 'bonus' | 'adjustment';
 
   @Text(1_000, { example: 'welcome' })

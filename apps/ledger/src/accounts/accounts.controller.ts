@@ -55,7 +55,7 @@ export class AccountsController {
     tenantWide: true,
     query: PageQuery,
     answer: AccountsAnswer,
-    codes: ['VIEW_BEHIND', 'VIEW_UNAVAILABLE'],
+    codes: ['POSITION_NOT_WRITTEN', 'VIEW_BEHIND', 'VIEW_UNAVAILABLE'],
   })
   async list(@Req() request: FastifyRequest, @Query() query: PageQuery): Promise<AccountsAnswer> {
     await reached(this.#ledger, query);

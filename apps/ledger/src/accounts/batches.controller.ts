@@ -119,7 +119,7 @@ const theAccountOf = ({ consumptions }: BatchBody, principal: Principal): string
   const index = consumptions.findIndex(({ idempotency_key: own }) => own !== undefined);
   if (index >= 0)
     throw new Refusal(
-      'MALFORMED_REQUEST',
+      'ATOMIC_BATCH_TAKES_ONE_KEY',
       'The consumptions of an atomic batch have no idempotency keys of their own.',
       { fields: [`consumptions.${String(index)}.idempotency_key`] },
     );

@@ -10,9 +10,6 @@ const always = [
   'CONFLICT',
   'OVERLOADED',
   'STORE_UNAVAILABLE',
-  'MALFORMED_JSON',
-  'PAYLOAD_TOO_LARGE',
-  'UNSUPPORTED_MEDIA_TYPE',
 ] as const satisfies readonly ProblemCode[];
 
 const debit = [
@@ -31,21 +28,28 @@ const credit = [
 /** What reads of an account may be refused with. */
 export const readCodes = [
   'ACCOUNT_NOT_FOUND',
+  'POSITION_NOT_WRITTEN',
   'VIEW_BEHIND',
   'VIEW_UNAVAILABLE',
 ] as const satisfies readonly ProblemCode[];
 
 /** What each command may be refused with. */
 export const commandCodes = {
-  open: [...always, 'ACCOUNT_EXISTS'],
-  configure: always,
+  open: [...always, 'ACCOUNT_EXISTS', 'UNKNOWN_TIME_ZONE'],
+  configure: [...always, 'UNKNOWN_TIME_ZONE'],
   freeze: [...always, 'ACCOUNT_FROZEN'],
   unfreeze: [...always, 'ACCOUNT_NOT_FROZEN'],
   close: [...always, 'ACCOUNT_FROZEN', 'ACCOUNT_NOT_EMPTY'],
-  purchase: [...always, ...credit, 'AMOUNT_TOO_LOW'],
-  grant: [...always, ...credit],
-  consume: [...always, ...debit],
-  batch: [...always, ...debit, 'ATOMIC_BATCH_SPANS_ACCOUNTS'],
+  purchase: [...always, ...credit, 'AMOUNT_TOO_LOW', 'DETAILS_TOO_LARGE'],
+  grant: [...always, ...credit, 'DETAILS_TOO_LARGE'],
+  consume: [...always, ...debit, 'DETAILS_TOO_LARGE'],
+  batch: [
+    ...always,
+    ...debit,
+    'DETAILS_TOO_LARGE',
+    'ATOMIC_BATCH_SPANS_ACCOUNTS',
+    'ATOMIC_BATCH_TAKES_ONE_KEY',
+  ],
   refund: [
     ...always,
     ...credit,
@@ -54,6 +58,14 @@ export const commandCodes = {
     'REFUND_WINDOW_CLOSED',
     'TOO_MANY_REFUNDS',
   ],
-  hold: [...always, ...debit, 'TOO_MANY_HOLDS'],
-  useHold: [...always, ...debit, 'HOLD_NOT_FOUND', 'HOLD_NOT_OPEN', 'HOLD_EXCEEDED'],
+  hold: [...always, ...debit, 'DETAILS_TOO_LARGE', 'TOO_MANY_HOLDS'],
+  extendHold: [...always, ...debit, 'HOLD_NOT_FOUND', 'HOLD_NOT_OPEN', 'NOTHING_TO_EXTEND'],
+  useHold: [
+    ...always,
+    ...debit,
+    'DETAILS_TOO_LARGE',
+    'HOLD_NOT_FOUND',
+    'HOLD_NOT_OPEN',
+    'HOLD_EXCEEDED',
+  ],
 } as const satisfies Readonly<Record<string, readonly ProblemCode[]>>;

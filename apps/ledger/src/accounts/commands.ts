@@ -1,5 +1,6 @@
 import type { AccountCommand, AccountSettings, LotTerms } from '@scrip/accounts';
-import { CREDIT, type Credits, type Instant, Refusal } from '@scrip/kernel';
+import { CREDIT, type Instant, Refusal } from '@scrip/kernel';
+import { CENT } from '../edge/fields.js';
 import { present } from '../edge/present.js';
 import type {
   CaptureBody,
@@ -15,7 +16,6 @@ import type {
 
 /** Credits for one USD, unless a purchase says otherwise. */
 const CREDITS_PER_USD = 10n;
-const CENT = CREDIT / 100n;
 const HOLD_SECONDS_DEFAULT = 900;
 
 const defaults = {
@@ -62,7 +62,7 @@ export const purchaseCredits = (at: Instant, body: PurchaseBody): AccountCommand
   at,
   data: {
     amount: body.credits ?? body.amount_usd * CREDITS_PER_USD,
-    price: { minor: centsOf(body.amount_usd), currency: 'USD' },
+    price: { minor: Number(body.amount_usd / CENT), currency: 'USD' },
     terms: termsOf(body),
     ...present({
       bonus: body.bonus_credits,
@@ -72,14 +72,6 @@ export const purchaseCredits = (at: Instant, body: PurchaseBody): AccountCommand
     }),
   },
 });
-
-const centsOf = (usd: Credits): number => {
-  if (usd % CENT !== 0n)
-    throw new Refusal('INVALID_AMOUNT', 'amount_usd must be of whole cents.', {
-      fields: ['amount_usd'],
-    });
-  return Number(usd / CENT);
-};
 
 /** The command to add credits that nobody paid for. */
 export const grantCredits = (at: Instant, body: GrantBody): AccountCommand => ({
@@ -144,6 +136,12 @@ export const extendHold = (
   hold_id: string,
   { amount = 0n, expires_in }: ExtendBody,
 ): AccountCommand => {
+  if (amount === 0n && expires_in === undefined)
+    throw new Refusal(
+      'NOTHING_TO_EXTEND',
+      'Send an amount greater than zero, expires_in, or both.',
+      { fields: ['amount', 'expires_in'] },
+    );
   const longer = expires_in === undefined ? {} : { expires_in_ms: expires_in * 1_000 };
   return { type: 'ExtendHold', at, data: { hold_id, amount, ...longer } };
 };

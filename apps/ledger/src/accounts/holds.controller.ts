@@ -75,7 +75,7 @@ export class HoldsController {
     summary: 'Hold more, or longer',
     params: HoldParams,
     body: ExtendBody,
-    codes: commandCodes.useHold,
+    codes: commandCodes.extendHold,
   })
   extend(
     @Req() request: FastifyRequest,

@@ -7,7 +7,7 @@ import {
   balanceView,
   lotStatusOf,
 } from '@scrip/accounts';
-import { type Instant, type Page, formatInstant } from '@scrip/kernel';
+import { type Instant, type Page, Refusal, formatInstant } from '@scrip/kernel';
 import { type Ledger, addressOf } from '@scrip/runtime';
 import type { FastifyRequest } from 'fastify';
 import { accountNotFound, principalOf } from '../edge/admission.js';
@@ -24,8 +24,20 @@ import { PAGE_DEFAULT, type PageQuery, type ReadQuery } from './account.queries.
 import { portionAnswer } from './receipts.js';
 
 /** Waits for the position that a read asks for. */
-export const reached = async (ledger: Ledger, { after }: ReadQuery): Promise<void> => {
-  if (after !== undefined) await ledger.viewsReach('accounts', after);
+export const reached = async (
+  ledger: Ledger,
+  { after }: ReadQuery,
+  group: 'accounts' | 'access' = 'accounts',
+): Promise<void> => {
+  if (after === undefined) return;
+  // No wait would help.
+  if (after > ledger.head)
+    throw new Refusal(
+      'POSITION_NOT_WRITTEN',
+      'The log has not come to the position in `after`. Send the position of a receipt.',
+      { fields: ['after'] },
+    );
+  await ledger.viewsReach(group, after);
 };
 
 /** The key of an account that is there, once the views show what the read asks for. */

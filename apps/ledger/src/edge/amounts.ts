@@ -1,7 +1,15 @@
 import { CREDITS_MAX, type Credits, type Instant, parseCredits } from '@scrip/kernel';
+import type { ProblemCode } from '@scrip/runtime';
 
-/** Why a value is no amount, or no instant. */
-export class Unparsable extends Error {}
+/** Why a value is no amount, or no instant; with the code of its refusal where that says more than that it is malformed. */
+export class Unparsable extends Error {
+  constructor(
+    message: string,
+    readonly code?: ProblemCode,
+  ) {
+    super(message);
+  }
+}
 
 const PLAIN = /^-?\d{1,40}(?:\.\d{1,40})?$/;
 const SCIENTIFIC = /^(-?)(\d)(?:\.(\d{1,20}))?e([+-]\d{1,3})$/;

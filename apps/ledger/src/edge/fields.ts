@@ -22,12 +22,24 @@ import { checkFreeObject } from './free-object.js';
 import type { JsonSchema } from './schemas.js';
 
 type Class = abstract new () => object;
+/** A hundredth of a dollar, in micro-units. */
+export const CENT = 10_000n;
+
+/** At 10 credits per USD, what still comes to an amount of credits. */
+const USD_MAX = 99_999_999_990_000n;
+
 /** How a field is described in the reference. */
 type Told = Readonly<{ description?: string; example?: unknown; default?: unknown }>;
 
 /** The forms whose JSON is read into what the domain works with, or checked, by a function of its own. */
 export const parsers: Readonly<Record<string, (value: unknown) => unknown>> = {
   amount: (value): Credits => parseAmount(value, 1n),
+  amount_usd: (value): Credits => {
+    const usd = parseAmount(value, 1n);
+    if (usd % CENT !== 0n) throw new Unparsable('must be of whole cents');
+    if (usd > USD_MAX) throw new Unparsable('must be at most 99999999.99');
+    return usd;
+  },
   amount_or_zero: (value): Credits => parseAmount(value, 0n),
   amount_or_zero_or_null: (value): Credits | null =>
     value === null ? null : parseAmount(value, 0n),
@@ -43,8 +55,9 @@ export const parsers: Readonly<Record<string, (value: unknown) => unknown>> = {
     return value;
   },
   time_zone: (value): unknown => {
-    if (typeof value !== 'string' || value.length > 64 || !isTimeZone(value))
-      throw new Unparsable('must be an IANA time zone such as "Europe/Berlin"');
+    const expected = 'must be an IANA time zone such as "Europe/Berlin"';
+    if (typeof value !== 'string' || !ZONE.test(value)) throw new Unparsable(expected);
+    if (!isTimeZone(value)) throw new Unparsable(expected, 'UNKNOWN_TIME_ZONE');
     return value;
   },
 };
@@ -52,6 +65,7 @@ export const parsers: Readonly<Record<string, (value: unknown) => unknown>> = {
 /** Up to when history counts. */
 export type AsOfBound = Readonly<{ at: Instant }> | Readonly<{ position: Position }>;
 
+const ZONE = /^[A-Za-z0-9_+/-]{1,64}$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const POSITION = /^\d{1,15}$/;
 
@@ -97,6 +111,7 @@ const amountSchema = (
 });
 
 const ZERO_OR_MORE = String.raw`^(0|[1-9]\d{0,8})(\.\d{1,6})?$`;
+const MORE_THAN_ZERO_CENTS = String.raw`^(?!0(\.0{1,6})?$)(0|[1-9]\d{0,7})(\.\d{1,2}0{0,4})?$`;
 const MORE_THAN_ZERO = String.raw`^(?!0(\.0{1,6})?$)(0|[1-9]\d{0,8})(\.\d{1,6})?$`;
 
 /** An amount of credits or USD, greater than zero: a JSON number or a decimal string, read into micro-units. */
@@ -106,6 +121,19 @@ export const Amount = (told: Told = {}): PropertyDecorator =>
     ...told,
   });
 
+/** An amount of USD in whole cents, greater than zero; read into micro-units like {@link Amount}. */
+export const AmountUsd = (told: Told = {}): PropertyDecorator =>
+  parsed(
+    'amount_usd',
+    {
+      anyOf: [
+        { type: 'number', exclusiveMinimum: 0, maximum: 99_999_999.99, multipleOf: 0.01 },
+        { type: 'string', pattern: MORE_THAN_ZERO_CENTS },
+      ],
+    },
+    told,
+  );
+
 /** An amount that may be zero. */
 export const AmountOrZero = (told: Told = {}): PropertyDecorator =>
   parsed('amount_or_zero', amountSchema({ minimum: 0 }, ZERO_OR_MORE), told);
@@ -114,9 +142,15 @@ export const AmountOrZero = (told: Told = {}): PropertyDecorator =>
 export const AmountOrNull = (told: Told = {}): PropertyDecorator =>
   parsed('amount_or_zero_or_null', amountSchema({ minimum: 0 }, ZERO_OR_MORE, 'null'), told);
 
+const INSTANT =
+  String.raw`^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d{1,9})?` +
+  String.raw`(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`;
+/** What the reference says of an instant: RFC 3339, in capitals, of the years 1970 to 9999. */
+const instantSchema = { type: 'string', format: 'date-time', pattern: INSTANT } as const;
+
 /** An RFC 3339 instant, read into milliseconds. */
 export const Moment = (told: Told = {}): PropertyDecorator =>
-  parsed('instant', { type: 'string', format: 'date-time', maxLength: 40 }, told);
+  parsed('instant', instantSchema, told);
 
 /** Free facts: a bounded object. */
 export const FreeObject = (told: Told = {}): PropertyDecorator =>
@@ -135,10 +169,7 @@ export const AsOf = (told: Told = {}): PropertyDecorator =>
   parsed(
     'as_of',
     {
-      anyOf: [
-        { type: 'string', format: 'date-time' },
-        { type: 'integer', minimum: 0 },
-      ],
+      anyOf: [instantSchema, { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 }],
     },
     told,
   );
@@ -148,21 +179,25 @@ export const DayOrMoment = (told: Told = {}): PropertyDecorator =>
   parsed(
     'day_or_instant',
     {
-      anyOf: [
-        { type: 'string', format: 'date' },
-        { type: 'string', format: 'date-time' },
-      ],
+      anyOf: [{ type: 'string', format: 'date', pattern: DAY.source }, instantSchema],
     },
     told,
   );
 
 /** An IANA time zone. */
 export const TimeZone = (told: Told = {}): PropertyDecorator =>
-  parsed('time_zone', { type: 'string', maxLength: 64 }, { example: 'Europe/Berlin', ...told });
+  parsed(
+    'time_zone',
+    { type: 'string', pattern: ZONE.source },
+    { example: 'Europe/Berlin', ...told },
+  );
+
+/** Written so that every dialect of patterns reads it. */
+const WITHOUT_NUL = new RegExp(String.raw`^[^\u0000]*$`);
 
 /** Text without NUL, of at least one character. */
 export const Text = (max: number, told: Told = {}): PropertyDecorator =>
-  applyDecorators(IsString(), Length(1, max), Matches(/^[^\0]*$/), JSONSchema(told));
+  applyDecorators(IsString(), Length(1, max), Matches(WITHOUT_NUL), JSONSchema(told));
 
 /** Text of a pattern. */
 export const Pattern = (pattern: RegExp, told: Told = {}): PropertyDecorator =>
@@ -196,7 +231,7 @@ export const ListOfTexts = (max: number, length: number, told: Told = {}): Prope
     IsArray(),
     IsString({ each: true }),
     Length(1, length, { each: true }),
-    Matches(/^[^\0]*$/, { each: true }),
+    Matches(WITHOUT_NUL, { each: true }),
     ArrayMinSize(1),
     ArrayMaxSize(max),
     JSONSchema({ ...told, uniqueItems: true }),

@@ -5,6 +5,9 @@ import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify
 import { answerOf, notFound } from './problem.js';
 import type { ProblemLog } from './problem-log.js';
 import { type RouteFacts, withSchemas } from './route.js';
+import { refuseUnreadable } from './unreadable-request.js';
+
+const BODY_EXPECTED = 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
 
 /** A route as it is served. */
 export type DeclaredRoute = Readonly<{ method: string; url: string; facts: RouteFacts }>;
@@ -60,6 +63,7 @@ export class ProblemAdapter extends FastifyAdapter {
         void reply.header('X-Request-Id', request.id);
         sendProblem(error, request, reply, problems);
       },
+      clientErrorHandler: refuseUnreadable,
     });
     this.#problems = problems;
     this.getInstance().addHook('onRoute', (route) => {
@@ -80,17 +84,24 @@ export class ProblemAdapter extends FastifyAdapter {
 
   override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
     return this.getInstance().setErrorHandler((error, request, reply) => {
-      sendProblem(error, request, reply, this.#problems);
+      // Fastify looks for the body of a method that no route takes before it looks for a route.
+      if (error instanceof Error && 'code' in error && error.code === BODY_EXPECTED)
+        this.#sendNotFound(request, reply);
+      else sendProblem(error, request, reply, this.#problems);
     });
   }
 
   override setNotFoundHandler(): ReturnType<FastifyAdapter['setNotFoundHandler']> {
     return this.getInstance().setNotFoundHandler((request, reply) => {
-      const allowed = this.#methodsAt(request.url);
-      if (allowed.length > 0) void reply.header('Allow', allowed.join(', '));
-      const error = allowed.length > 0 ? wrongMethod(request.method, allowed) : notFound();
-      sendProblem(error, request, reply, this.#problems);
+      this.#sendNotFound(request, reply);
     });
+  }
+
+  #sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
+    const allowed = this.#methodsAt(request.url);
+    if (allowed.length > 0) void reply.header('Allow', allowed.join(', '));
+    const error = allowed.length > 0 ? wrongMethod(request.method, allowed) : notFound();
+    sendProblem(error, request, reply, this.#problems);
   }
 
   #methodsAt(url: string): readonly string[] {

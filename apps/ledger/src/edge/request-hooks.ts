@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { Refusal } from '@scrip/kernel';
 import type { Ledger } from '@scrip/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { admit } from './admission.js';
-import { isWellFormed } from './free-object.js';
+import { illFormedIn } from './free-object.js';
 import type { RateLimit } from './rate-limit.js';
 import { createSchemaCompiler } from './validation.js';
 
@@ -73,17 +74,35 @@ const parseJson = (server: FastifyInstance): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    (request, text: string, done) => {
+    { parseAs: 'buffer' },
+    (request, bytes: Buffer, done) => {
+      if (!isUtf8(bytes)) {
+        done(new Refusal('MALFORMED_JSON', 'The body is not UTF-8.'), undefined);
+        return;
+      }
+      const text = bytes.toString();
       // A command without fields needs no body.
       if (text === '') {
         done(null, undefined);
         return;
       }
       void parse(request, text, (error, body: unknown) => {
-        done(error ?? faultIn(text, body), body);
+        done(error === null ? faultIn(text, body) : unreadable(text), body);
       });
     },
+  );
+};
+
+/** Why a body was not read: only what is no JSON at all is malformed. */
+const unreadable = (text: string): Refusal => {
+  try {
+    JSON.parse(text);
+  } catch {
+    return new Refusal('MALFORMED_JSON', 'The body is not JSON.');
+  }
+  return new Refusal(
+    'RESERVED_NAME',
+    'The body has a field named __proto__, or prototype in constructor. Give it another name.',
   );
 };
 
@@ -91,7 +110,10 @@ const faultIn = (text: string, body: unknown): Refusal | null => {
   // Further on, null means that there is no body.
   if (body === null) return new Refusal('MALFORMED_REQUEST', 'The body must be an object.');
   // Text that is not Unicode can only come of an escape.
-  return text.includes('\\u') && !isWellFormed(body)
-    ? new Refusal('MALFORMED_JSON', 'The body holds text that is not Unicode, or a NUL character.')
-    : null;
+  const field = text.includes('\\u') ? illFormedIn(body) : undefined;
+  return field === undefined
+    ? null
+    : new Refusal('INVALID_TEXT', `${field} holds text that is not Unicode, or a NUL character.`, {
+        fields: [field],
+      });
 };

@@ -3,7 +3,7 @@ import type { ProblemCode } from '@scrip/runtime';
 import { Delete, Get, HttpCode, Patch, Post, applyDecorators } from '@nestjs/common';
 import { RouteConfig, RouteSchema } from '@nestjs/platform-fastify';
 import type { RouteOptions } from 'fastify';
-import { type DeclaredClass, schemaOf } from './schemas.js';
+import { type DeclaredClass, type JsonSchema, schemaOf } from './schemas.js';
 
 const METHODS = { GET: Get, POST: Post, PATCH: Patch, DELETE: Delete } as const;
 
@@ -64,8 +64,8 @@ export const withSchemas = (route: RouteOptions): void => {
   route.schema = {
     ...(params === undefined ? {} : { params: schemaOf(params) }),
     // What is not declared is refused, also where nothing is.
-    querystring: query === undefined ? NOTHING : schemaOf(query),
-    ...(body === undefined ? {} : { body: schemaOf(body) }),
+    querystring: schemaOrNothing(query),
+    ...(takesBody(route) ? { body: schemaOrNothing(body) } : {}),
     response: {
       ...answers,
       ...(otherStatus === undefined || typeof answer === 'string'
@@ -75,5 +75,10 @@ export const withSchemas = (route: RouteOptions): void => {
   };
   if (bodyBytesMax !== undefined) route.bodyLimit = bodyBytesMax;
 };
+
+const takesBody = ({ method }: RouteOptions): boolean => method !== 'GET' && method !== 'HEAD';
+
+const schemaOrNothing = (declared: DeclaredClass | undefined): JsonSchema =>
+  declared === undefined ? NOTHING : schemaOf(declared);
 
 const NOTHING = { type: 'object', properties: {}, additionalProperties: false } as const;

@@ -1,11 +1,5 @@
 import { Refusal } from '@scrip/kernel';
-import {
-  Ajv,
-  type AnySchema,
-  type ErrorObject,
-  type Options,
-  type SchemaValidateFunction,
-} from 'ajv';
+import { Ajv, type AnySchema, type ErrorObject, type SchemaValidateFunction } from 'ajv';
 import type { FastifySchemaCompiler } from 'fastify';
 import { Unparsable } from './amounts.js';
 import { codeOfParser, parsers } from './fields.js';
@@ -24,18 +18,17 @@ const readInPlace: SchemaValidateFunction = (parser: string, value, _, place) =>
     return true;
   } catch (error) {
     if (!(error instanceof Unparsable)) throw error;
-    const { message } = error;
-    readInPlace.errors = [{ keyword: 'x-parse', message, params: { code: codeOfParser(parser) } }];
+    const { message, code = codeOfParser(parser) } = error;
+    readInPlace.errors = [{ keyword: 'x-parse', message, params: { code } }];
     return false;
   }
 };
 
-const ajvWith = (options: Options): Ajv => {
+const ajvWith = (): Ajv => {
   const ajv = new Ajv({
     allErrors: true,
     strict: false,
     validateFormats: false,
-    ...options,
   });
   ajv.addKeyword({
     keyword: 'x-parse',
@@ -59,19 +52,30 @@ const withoutBeside = (schema: unknown): unknown => {
 
 /** Compiles the schema of a route's part into its validation, once, at start. */
 export const createSchemaCompiler = (): FastifySchemaCompiler<JsonSchema> => {
-  const exact = ajvWith({});
-  // Text is all that addresses have.
-  const lenient = ajvWith({ coerceTypes: true });
+  const ajv = ajvWith();
   return ({ schema, httpPart }) => {
     const part = httpPart ?? 'body';
-    const ajv = part === 'body' ? exact : lenient;
     const validate = ajv.compile(withoutBeside(schema) as AnySchema);
     return (data: unknown) => {
       // Fastify says null where there is none: a command without fields needs no body.
       const value = data ?? {};
+      if (part === 'querystring') readTexts(schema, value as Record<string, unknown>);
       return validate(value) ? { value } : { error: refusalOf(part, validate.errors ?? []) };
     };
   };
+};
+
+const WHOLE = /^-?\d{1,16}$/;
+
+/** Text is all that addresses have: what a field says is a number or a flag is read as one, in its plain form only. */
+const readTexts = ({ properties = {} }: JsonSchema, fields: Record<string, unknown>): void => {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value !== 'string') continue;
+    const { type } = (properties as Readonly<Record<string, JsonSchema | undefined>>)[name] ?? {};
+    if (type === 'integer' && WHOLE.test(value)) fields[name] = Number(value);
+    if (type === 'boolean' && (value === 'true' || value === 'false'))
+      fields[name] = value === 'true';
+  }
 };
 
 const refusalOf = (part: string, errors: readonly ErrorObject[]): Refusal => {

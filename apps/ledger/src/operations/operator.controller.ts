@@ -23,7 +23,6 @@ export class OperatorController {
   @Route('POST', '/v1/operator/backup', {
     ...about,
     summary: 'Copy the log to a file beside it, while it is in use',
-    command: true,
     answer: BackupAnswer,
     codes: ['STORE_UNAVAILABLE'],
   })
@@ -34,7 +33,6 @@ export class OperatorController {
   @Route('POST', '/v1/operator/rebuild', {
     ...about,
     summary: 'Build views anew from the log, beside the live ones',
-    command: true,
     body: RebuildBody,
     answer: DoneAnswer,
   })

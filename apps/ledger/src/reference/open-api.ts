@@ -11,6 +11,13 @@ export type OpenApiDocument = Readonly<{ openapi: string; [part: string]: unknow
 
 /** What every route may answer with, and what every route with a key. */
 const anywhere = ['MALFORMED_REQUEST', 'UNKNOWN_FIELD', 'INTERNAL'] as const;
+const withBody = [
+  'MALFORMED_JSON',
+  'RESERVED_NAME',
+  'INVALID_TEXT',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+] as const;
 const withKey = ['UNAUTHENTICATED', 'FORBIDDEN', 'RATE_LIMITED'] as const;
 
 const idempotencyKey = {
@@ -74,7 +81,7 @@ const operationOf = (method: string, path: string, facts: RouteFacts): JsonSchem
       ...(command ? [idempotencyKey] : []),
     ],
     ...(body === undefined ? {} : { requestBody: requestBodyOf(body) }),
-    responses: { ...successOf(operationIdOf(method, path), facts), ...problemsOf(facts) },
+    responses: { ...successOf(operationIdOf(method, path), facts), ...problemsOf(method, facts) },
   };
 };
 
@@ -164,10 +171,11 @@ const answerOf = (operationId: string, answer: DeclaredClass): JsonSchema => {
   };
 };
 
-const problemsOf = ({ scope, codes = [], otherStatus }: RouteFacts): JsonSchema => {
+const problemsOf = (method: string, { scope, codes = [], otherStatus }: RouteFacts): JsonSchema => {
   const all: readonly ProblemCode[] = [
     ...anywhere,
     ...(scope === undefined ? [] : withKey),
+    ...(method === 'GET' ? [] : withBody),
     ...codes,
   ];
   const byStatus = new Map<number, Set<ProblemCode>>();

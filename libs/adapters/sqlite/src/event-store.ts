@@ -28,6 +28,9 @@ import type {
 /** Idempotency keys are remembered at least this long, and at most twice as long. */
 const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
 
+/** How long an append that could not be written is told of, unless one succeeds: whoever stays away meanwhile comes back. */
+const REFUSED_SHOWN_MS = 10_000;
+
 type Pending = Readonly<{
   stream: string;
   expected: Revision;
@@ -61,6 +64,7 @@ export class SqliteEventStore extends EventStore {
   #committing = false;
   #lastId = 0;
   #failure: string | undefined;
+  #refused: Readonly<{ why: string; at: Instant }> | undefined;
   #closed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -107,9 +111,11 @@ export class SqliteEventStore extends EventStore {
     },
   );
 
-  /** Why the store no longer takes appends; undefined while it does. */
+  /** Why the store takes no appends, for good or, as with a full disk, of late; undefined while it does. */
   get failure(): string | undefined {
-    return this.#failure;
+    const { why, at } = this.#refused ?? {};
+    const isLate = at !== undefined && this.#options.now() - at < REFUSED_SHOWN_MS;
+    return this.#failure ?? (isLate ? why : undefined);
   }
 
   override append(
@@ -229,6 +235,7 @@ export class SqliteEventStore extends EventStore {
   #settle({ stream, expected, count, resolve, reject }: Pending, result: AppendResult): void {
     switch (result.result) {
       case 'appended': {
+        this.#refused = undefined;
         const first = result.position - count + 1;
         resolve(Array.from({ length: count }, (_, index) => first + index));
         return;
@@ -240,6 +247,7 @@ export class SqliteEventStore extends EventStore {
         reject(new DuplicateCommands(stream, result.keys));
         return;
       case 'failed':
+        this.#refused = { why: result.message, at: this.#options.now() };
         if (result.outcome === 'unknown') this.#failure = result.message;
         reject(new StoreUnavailable(result.outcome, result.message));
     }
