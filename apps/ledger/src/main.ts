@@ -1,4 +1,5 @@
-import { ConfigError, Ledger, type LedgerConfig, readConfig } from '@scrip/runtime';
+import { resolve } from 'node:path';
+import { ConfigError, Ledger, type LedgerConfig, readConfig, restoreInto } from '@scrip/runtime';
 import { type Logger, destination, pino } from 'pino';
 import { createApp } from './app.js';
 import { welcome } from './welcome.js';
@@ -6,8 +7,28 @@ import { welcome } from './welcome.js';
 /** How long what is in flight may take once the process is told to end. */
 const SHUTDOWN_MS = 25_000;
 
+const USAGE = 'usage: ledger [restore <backup file>]\n';
+
 const main = async (): Promise<void> => {
   const config = readConfig(process.env);
+  const [command, file, ...more] = process.argv.slice(2);
+  if (command === undefined) await serve(config);
+  else if (command === 'restore' && file !== undefined && more.length === 0)
+    await restore(config, file);
+  else {
+    process.stderr.write(USAGE);
+    process.exitCode = 2;
+  }
+};
+
+const restore = async ({ dataFolder }: LedgerConfig, file: string): Promise<void> => {
+  const position = await restoreInto(dataFolder, resolve(file));
+  process.stdout.write(
+    `Restored ${file} into ${dataFolder}, up to position ${String(position)}. Start the ledger to build its views.\n`,
+  );
+};
+
+const serve = async (config: LedgerConfig): Promise<void> => {
   const log = createLog(config);
   const ledger = await Ledger.open(config, { log });
   const app = await createApp(ledger, config, log);
@@ -57,7 +78,7 @@ const createLog = ({ logLevel }: LedgerConfig): Logger =>
 main().catch((error: unknown) => {
   const told = error instanceof Error ? error.message : String(error);
   process.stderr.write(
-    error instanceof ConfigError ? `${told}\n` : `The ledger could not start. ${told}\n`,
+    error instanceof ConfigError ? `${told}\n` : `The ledger could not do it. ${told}\n`,
   );
   process.exit(1);
 });

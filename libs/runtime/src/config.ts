@@ -13,8 +13,8 @@ const schema = z.object({
   SCRIP_TIMER_MS: whole(10, 3_600_000, 1_000),
 });
 
-/** What the command line and the SDK read; whoever exports it may start a ledger in the same shell. */
-const CLIENT_SETTINGS = ['SCRIP_URL', 'SCRIP_API_KEY'];
+/** What the command line, the SDK and the tests read; whoever exports it may start a ledger in the same shell. */
+const OTHERS_SETTINGS = ['SCRIP_URL', 'SCRIP_API_KEY', 'SCRIP_LONG'];
 
 /** How the ledger runs, as the environment says. */
 export type LedgerConfig = Readonly<{
@@ -39,7 +39,7 @@ export class ConfigError extends Error {
 export const readConfig = (env: Readonly<Record<string, string | undefined>>): LedgerConfig => {
   const unknown = Object.keys(env).filter(
     (name) =>
-      name.startsWith('SCRIP_') && !(name in schema.shape) && !CLIENT_SETTINGS.includes(name),
+      name.startsWith('SCRIP_') && !(name in schema.shape) && !OTHERS_SETTINGS.includes(name),
   );
   const read = schema.safeParse(env);
   const faults = (read.error?.issues ?? []).map(

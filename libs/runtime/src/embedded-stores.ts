@@ -2,7 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { accessViews } from '@scrip/access';
 import { accountViews } from '@scrip/accounts';
-import { SqliteEventStore, SqliteViewStore, backUp, lockFolder } from '@scrip/adapters/sqlite';
+import {
+  SqliteEventStore,
+  SqliteViewStore,
+  backUp,
+  lockFolder,
+  restore,
+} from '@scrip/adapters/sqlite';
 import {
   type Clock,
   type EventStore,
@@ -110,6 +116,14 @@ export class EmbeddedStores {
     return this.#events.failure ?? this.#projector.failure;
   }
 
+  /** Why the stores cannot be used, or their views do not follow; undefined while all is well. */
+  get broken(): string | undefined {
+    const [stopped] = this.processors().flatMap((one) =>
+      one.state === 'stopped' ? [one.reason] : [],
+    );
+    return this.failure ?? stopped;
+  }
+
   processors(): readonly ProcessorState[] {
     return [...this.#statuses.values()].map((status) => {
       const lag = Math.max(0, this.#head - Math.max(0, status.position));
@@ -144,3 +158,9 @@ export class EmbeddedStores {
     this.#unlock();
   }
 }
+
+/** Puts a backup into a data folder that has no events and that no process has open; resolves with its last position. */
+export const restoreInto = async (dataFolder: string, file: string): Promise<Position> => {
+  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  return restore(file, dataFolder);
+};

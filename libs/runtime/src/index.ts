@@ -2,7 +2,7 @@ export * from './account-address.js';
 export * from './api-key.js';
 export type { AdminKey } from './admin-key.js';
 export * from './config.js';
-export type { ProcessorState } from './embedded-stores.js';
+export { type ProcessorState, restoreInto } from './embedded-stores.js';
 export { KeyRing, type Principal } from './key-ring.js';
 export * from './ledger.js';
 export { Metrics } from './metrics.js';

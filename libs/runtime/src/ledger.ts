@@ -29,7 +29,7 @@ import { DueTimer } from './due-timer.js';
 import { EmbeddedStores, type ProcessorState } from './embedded-stores.js';
 import { KeyRing } from './key-ring.js';
 import { Metrics } from './metrics.js';
-import { viewsReach } from './view-wait.js';
+import { viewsBuilt, viewsReach } from './view-wait.js';
 
 /** Commands on one account: all are accepted, or none. */
 export type AccountRequest = Readonly<{
@@ -113,7 +113,8 @@ export class Ledger {
         everyMs: config.timerMs,
       });
       const ledger = new Ledger({ clock, metrics, stores, execution, admin, timer });
-      await ledger.viewsReach('access', await stores.events.head());
+      // A ledger that does not know its keys admits nobody.
+      await viewsBuilt(stores.views, 'access', await stores.events.head(), () => stores.broken);
       timer.start();
       return ledger;
     } catch (error) {
@@ -190,8 +191,7 @@ export class Ledger {
 
   health(): LedgerHealth {
     const processors = this.#stores.processors();
-    const [stopped] = processors.flatMap((one) => (one.state === 'stopped' ? [one.reason] : []));
-    const reason = this.#stores.failure ?? stopped;
+    const reason = this.#stores.broken;
     return reason === undefined
       ? { ready: true, processors }
       : { ready: false, reason, processors };

@@ -1,7 +1,28 @@
-import { type Position, Refusal, type ViewReader } from '@scrip/kernel';
+import { type Position, Refusal, type ViewReader, ViewUnavailable } from '@scrip/kernel';
 
 /** How long a read waits for a view to reach a position, and how often it looks. */
 const viewWaitLimits = { waitMs: 5_000, pollMs: 4 } as const;
+
+/** Waits, however long it takes to build them, for views that the ledger cannot do without; ends with `failure`. */
+export const viewsBuilt = async (
+  views: ViewReader,
+  group: string,
+  position: Position,
+  failure: () => string | undefined,
+): Promise<void> => {
+  for (;;) {
+    const why = failure();
+    if (why !== undefined) throw new Error(`The ${group} views cannot be built: ${why}`);
+    try {
+      await viewsReach(views, group, position);
+      return;
+    } catch (error) {
+      const passes = error instanceof ViewUnavailable || error instanceof Refusal;
+      if (!passes) throw error;
+      await new Promise((resolve) => setTimeout(resolve, viewWaitLimits.pollMs));
+    }
+  }
+};
 
 /** Waits until the views of a group show what was written up to a position; refuses with VIEW_BEHIND in the end. */
 export const viewsReach = async (

@@ -1,16 +1,21 @@
 import type { ProblemCode } from '@scrip/runtime';
 
-/** What every command on an account may be refused with. */
+/** What every command may be refused with. */
 const always = [
-  'ACCOUNT_NOT_FOUND',
-  'ACCOUNT_CLOSED',
   'IDEMPOTENCY_KEY_REUSED',
   'MALFORMED_IDEMPOTENCY_KEY',
-  'INVALID_AMOUNT',
   'CONFLICT',
   'OVERLOADED',
   'STORE_UNAVAILABLE',
 ] as const satisfies readonly ProblemCode[];
+
+const onAccount = [
+  ...always,
+  'ACCOUNT_NOT_FOUND',
+  'ACCOUNT_CLOSED',
+] as const satisfies readonly ProblemCode[];
+
+const withAmount = [...onAccount, 'INVALID_AMOUNT'] as const satisfies readonly ProblemCode[];
 
 const debit = [
   'ACCOUNT_FROZEN',
@@ -35,33 +40,41 @@ export const readCodes = [
 
 /** What each command may be refused with. */
 export const commandCodes = {
-  open: [...always, 'ACCOUNT_EXISTS', 'UNKNOWN_TIME_ZONE'],
-  configure: [...always, 'UNKNOWN_TIME_ZONE'],
-  freeze: [...always, 'ACCOUNT_FROZEN'],
-  unfreeze: [...always, 'ACCOUNT_NOT_FROZEN'],
-  close: [...always, 'ACCOUNT_FROZEN', 'ACCOUNT_NOT_EMPTY'],
-  purchase: [...always, ...credit, 'AMOUNT_TOO_LOW', 'DETAILS_TOO_LARGE'],
-  grant: [...always, ...credit, 'DETAILS_TOO_LARGE'],
-  consume: [...always, ...debit, 'DETAILS_TOO_LARGE'],
+  open: [...always, 'ACCOUNT_EXISTS', 'INVALID_AMOUNT', 'UNKNOWN_TIME_ZONE'],
+  configure: [...withAmount, 'UNKNOWN_TIME_ZONE'],
+  freeze: [...onAccount, 'ACCOUNT_FROZEN'],
+  unfreeze: [...onAccount, 'ACCOUNT_NOT_FROZEN'],
+  close: [...onAccount, 'ACCOUNT_NOT_EMPTY'],
+  purchase: [...withAmount, ...credit, 'AMOUNT_TOO_LOW', 'DETAILS_TOO_LARGE'],
+  grant: [...withAmount, ...credit, 'DETAILS_TOO_LARGE'],
+  consume: [...withAmount, ...debit, 'DETAILS_TOO_LARGE'],
   batch: [
-    ...always,
+    ...withAmount,
     ...debit,
     'DETAILS_TOO_LARGE',
     'ATOMIC_BATCH_SPANS_ACCOUNTS',
     'ATOMIC_BATCH_TAKES_ONE_KEY',
   ],
   refund: [
-    ...always,
-    ...credit,
+    ...withAmount,
+    'INVALID_EXPIRY',
     'CONSUMPTION_NOT_FOUND',
     'REFUND_EXCEEDS_CONSUMPTION',
     'REFUND_WINDOW_CLOSED',
     'TOO_MANY_REFUNDS',
   ],
-  hold: [...always, ...debit, 'DETAILS_TOO_LARGE', 'TOO_MANY_HOLDS'],
-  extendHold: [...always, ...debit, 'HOLD_NOT_FOUND', 'HOLD_NOT_OPEN', 'NOTHING_TO_EXTEND'],
-  useHold: [
-    ...always,
+  hold: [...withAmount, ...debit, 'DETAILS_TOO_LARGE', 'TOO_MANY_HOLDS'],
+  extendHold: [
+    ...withAmount,
+    ...debit,
+    'TOO_MANY_HOLDS',
+    'HOLD_NOT_FOUND',
+    'HOLD_NOT_OPEN',
+    'NOTHING_TO_EXTEND',
+  ],
+  releaseHold: [...onAccount, 'HOLD_NOT_FOUND', 'HOLD_NOT_OPEN'],
+  captureHold: [
+    ...withAmount,
     ...debit,
     'DETAILS_TOO_LARGE',
     'HOLD_NOT_FOUND',

@@ -58,7 +58,7 @@ export class HoldsController {
     params: HoldParams,
     body: CaptureBody,
     status: 201,
-    codes: commandCodes.useHold,
+    codes: commandCodes.captureHold,
   })
   capture(
     @Req() request: FastifyRequest,
@@ -92,7 +92,7 @@ export class HoldsController {
     summary: 'Give held credits back',
     params: HoldParams,
     body: CommandBody,
-    codes: commandCodes.useHold,
+    codes: commandCodes.releaseHold,
   })
   release(
     @Req() request: FastifyRequest,

@@ -18,6 +18,8 @@ export type ProblemAnswer = Readonly<{
   problem: Problem;
   retryAfterSeconds?: number;
   fault?: unknown;
+  /** What a refusal came of, where that is not the caller's doing; mostly undefined. */
+  cause: unknown;
 }>;
 
 /** How long a caller should wait where nothing more exact is known. */
@@ -59,6 +61,7 @@ export const answerOf = (error: unknown, requestId: string): ProblemAnswer => {
     problem,
     ...(row.retryable ? { retryAfterSeconds: seconds } : {}),
     ...(isFault ? { fault: error } : {}),
+    cause: refusal?.cause,
   };
 };
 

@@ -28,13 +28,13 @@ describe('the rate limit', () => {
 
   it('says how long to wait', () => {
     const limit = new RateLimit(1, new ManualClock(0));
-    limit.take('key', 5);
+    limit.take('key');
     let details: unknown;
     try {
       limit.take('key');
     } catch (error) {
       details = error instanceof Error && 'details' in error ? error.details : undefined;
     }
-    expect(details).toEqual({ limit_per_second: 1, retry_after_seconds: 5 });
+    expect(details).toEqual({ limit_per_second: 1, retry_after_seconds: 1 });
   });
 });

@@ -16,8 +16,8 @@ export class RateLimit {
     this.#clock = clock;
   }
 
-  /** Takes tokens for a request; refuses with RATE_LIMITED when there are none. */
-  take(key: string, tokens = 1): void {
+  /** Takes a token for a request, be it a batch; refuses with RATE_LIMITED when there is none. */
+  take(key: string): void {
     const now = this.#clock.now();
     const bucket = this.#bucketOf(key, now);
     const gained = (Math.max(0, now - bucket.at) / 1_000) * this.#perSecond;
@@ -34,8 +34,7 @@ export class RateLimit {
         },
       );
     }
-    // May go below zero: a batch is never refused for its size, and is paid for afterwards.
-    bucket.tokens -= tokens;
+    bucket.tokens -= 1;
   }
 
   #bucketOf(key: string, now: Instant): Bucket {

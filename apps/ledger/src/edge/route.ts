@@ -29,7 +29,6 @@ export type RouteFacts = Readonly<{
   /** Whether it takes an Idempotency-Key. */
   command?: boolean;
   bodyBytesMax?: number;
-  example?: unknown;
 }>;
 
 declare module 'fastify' {
