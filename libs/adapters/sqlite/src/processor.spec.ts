@@ -125,6 +125,23 @@ describe('a processor', () => {
     expect(await total('a')).toBe(2);
   });
 
+  it('says that it stopped while its views cannot be written, and goes on when they can', async () => {
+    await count('a', NO_STREAM, 2);
+    const save = views.save.bind(views);
+    let full = true;
+    views.save = async (...args): Promise<void> => {
+      if (full) throw new Error('the disk is full');
+      await save(...args);
+    };
+    const running = processor();
+    running.start();
+    await until(() => running.status.state === 'stopped');
+    expect(running.status).toMatchObject({ reason: 'the disk is full' });
+    full = false;
+    await until(() => running.status.state === 'running' && running.status.position === 1);
+    expect(await total('a')).toBe(2);
+  });
+
   it('stops loudly at an event that it cannot handle, and skips nothing', async () => {
     await count('a', NO_STREAM, 2);
     const running = processor();
