@@ -24,7 +24,8 @@ import {
 
 const DRAWN = 20;
 const ACCOUNT = 'target';
-const seed = Number(process.env['SCRIP_SEED'] ?? randomInt(2 ** 31));
+/** `BAD_INPUT_SEED` repeats a run. */
+const seed = Number(process.env['BAD_INPUT_SEED'] ?? randomInt(2 ** 31));
 
 let ledger: TestLedger;
 let client: RawClient;
