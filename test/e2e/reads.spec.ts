@@ -20,6 +20,11 @@ describe('a client', () => {
     }
   });
 
+  it('that has written asks how the processors stand, and waits for none', async () => {
+    await openFunded(client, 1);
+    expect(await client.operator.processors()).toMatchObject({ success: true });
+  });
+
   it('reads another’s writes when it is told their position', async () => {
     const account_id = await openFunded(client, 10);
     const { position } = await client.credits.consumeCredits({

@@ -87,7 +87,11 @@ export const drawnCandidates = (seed: number, count: number): readonly Candidate
       seed,
       numRuns: count,
     })
-    .map((value, index) => ({ called: `value ${String(index)} of the seed`, value }));
+    .map((value, index) => ({
+      called: `value ${String(index)} of the seed`,
+      // As JSON tells it: NaN is null there.
+      value: JSON.parse(JSON.stringify(value)) as unknown,
+    }));
 
 const ajv = new Ajv({ strict: false, allErrors: false });
 const isDay = (text: string): boolean => {

@@ -77,8 +77,9 @@ const createLog = ({ logLevel }: LedgerConfig): Logger =>
 
 main().catch((error: unknown) => {
   const told = error instanceof Error ? error.message : String(error);
+  const advice = /ENOSPC|is full/.test(told) ? '. Make room on the disk that holds the ledger' : '';
   process.stderr.write(
-    error instanceof ConfigError ? `${told}\n` : `The ledger could not do it. ${told}\n`,
+    error instanceof ConfigError ? `${told}\n` : `The ledger could not do it. ${told}${advice}\n`,
   );
   process.exit(1);
 });

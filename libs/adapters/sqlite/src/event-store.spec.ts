@@ -92,7 +92,9 @@ describe('an events.db', () => {
     const full = store.append('s', NO_STREAM, [command('big', 400_000)]);
     await expect(full).rejects.toMatchObject({ outcome: 'not_written' });
     await expect(full).rejects.toThrow('disk that holds the ledger is full');
+    expect(store.failure).toContain('disk that holds the ledger is full');
     expect(await store.append('s', NO_STREAM, [command('small')])).toEqual([1]);
+    expect(store.failure).toBeUndefined();
     expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
   });
 });

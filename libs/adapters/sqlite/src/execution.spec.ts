@@ -296,6 +296,16 @@ describe('an append of unknown outcome', () => {
     await expect(failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     await expect(failed).rejects.toThrow('retry with the same Idempotency-Key');
   });
+
+  it('stays unknown when the store has stopped and writes no repetition', async () => {
+    const stopped = faulty(async (append, attempt) => {
+      if (attempt === 1) await append();
+      throw new StoreUnavailable(attempt === 1 ? 'unknown' : 'not_written', 'The store stopped');
+    });
+    const failed = run(executionOn(stopped, { retryPauseMs: 0 }), 'Fill', 5);
+    await expect(failed).rejects.toMatchObject({ details: { outcome: 'unknown' } });
+    expect(await balance(executionOn())).toBe(5);
+  });
 });
 
 describe('a snapshot', () => {
