@@ -5,8 +5,18 @@ export const ACCOUNT_CATEGORY = 'account';
 
 const PREFIX = `${ACCOUNT_CATEGORY}-`;
 
+let lastStream = '';
+let lastAccount = '';
+
 /** The key of an account in all views, `<tenant>/<account_id>`: its stream's name without the category. */
-export const accountOf = (stream: string): string => stream.slice(PREFIX.length);
+export const accountOf = (stream: string): string => {
+  // Every projection asks for the same streams in the same order, and events of one stream come together.
+  if (stream !== lastStream) {
+    lastAccount = stream.slice(PREFIX.length);
+    lastStream = stream;
+  }
+  return lastAccount;
+};
 
 /** The stream of an account, by its key. */
 export const streamOfAccount = (account: string): string => PREFIX + account;

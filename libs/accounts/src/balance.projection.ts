@@ -189,7 +189,9 @@ const moved = (
     totals,
     transactions: document.transactions + rows,
     updated_at: event.at,
-    ...changes,
+    scheduled: changes.scheduled ?? document.scheduled,
+    overdrawn: changes.overdrawn ?? document.overdrawn,
+    month: changes.month ?? document.month,
   };
 };
 

@@ -19,8 +19,13 @@ export const processorLimits = {
   batchBehind: 50_000,
   /** The same while a build grows beside live views, which must keep up meanwhile. */
   batchBeside: 5_000,
-  /** How long the live views gather events after a batch that was not full. */
-  restMs: 5,
+  /**
+   * How long the live views gather events after a batch that was not full: so many times as long as it took, so that
+   * they leave the machine to the commands, within these bounds.
+   */
+  restFactor: 3,
+  restMinMs: 5,
+  restMaxMs: 150,
   /** Events read at a time. */
   page: 2_000,
   /** Documents kept in memory from batch to batch, so that those in use need not be read again. */
@@ -56,13 +61,11 @@ type Folded = {
   readonly id: string;
   document: unknown;
   position: Position;
-  readonly loaded: Versioned<unknown> | undefined;
+  /** As it is stored. */
+  loaded: Versioned<unknown> | undefined;
 };
 
 type Builds = readonly [live: Generation | undefined, build: Generation | undefined];
-
-/** The documents that a batch has to do with, by view and id. */
-type Documents = Map<AnyView, Map<string, Folded>>;
 
 /**
  * Keeps a group of views up to date from its checkpoint. An event that cannot be handled stops it, loudly, with the
@@ -79,7 +82,7 @@ export class Processor<E extends Message> {
   #rebuildAsked = false;
   #waiting = new AbortController();
   /** Documents as a build holds them, by its number and view. */
-  readonly #kept = new Map<number, Map<AnyView, Map<string, Versioned<unknown>>>>();
+  readonly #kept = new Map<number, Map<AnyView, Map<string, Folded>>>();
 
   constructor(options: {
     readonly log: EventLog;
@@ -158,14 +161,21 @@ export class Processor<E extends Message> {
     let builds = await this.#builds();
     while (!this.#stop.signal.aborted) {
       const [before] = builds;
+      const began = performance.now();
       builds = await this.#round(builds);
       const [live, build] = builds;
       if (build !== undefined || live === undefined) continue;
       // What comes meanwhile is folded together, so that a steady trickle is not written event by event.
       const gained = live.position - (before?.position ?? LOG_START);
       if (gained === 0) await this.#news(live.position);
-      else if (gained < processorLimits.batchLive) await pause(processorLimits.restMs);
+      else if (gained < processorLimits.batchLive) await this.#rest(performance.now() - began);
     }
+  }
+
+  #rest(workedMs: number): Promise<void> {
+    const { restFactor, restMinMs, restMaxMs } = processorLimits;
+    const ms = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
+    return pause(ms, this.#stop.signal);
   }
 
   /** One batch for the live build, and one for the build that grows beside it; that goes live when it has caught up. */
@@ -239,7 +249,7 @@ export class Processor<E extends Message> {
 
   async #batch(generation: Generation, limit: number): Promise<Generation | undefined> {
     const { category, projections } = this.#subject;
-    const folded: Documents = new Map();
+    const changed: Folded[] = [];
     const { position: before } = generation;
     const head = await this.#log.head();
     let position = before;
@@ -247,16 +257,17 @@ export class Processor<E extends Message> {
       const page = Math.min(processorLimits.page, left);
       const events = await this.#log.readAll(position, page, category);
       const recorded = this.#decode(events);
-      for (const projection of projections)
-        await this.#project(generation, projection, recorded, folded);
+      const keys = keysIn(projections, recorded);
+      for (const [index, projection] of projections.entries())
+        await this.#project(generation, projection, recorded, keys[index] ?? [], changed);
       position = events.at(-1)?.position ?? Math.max(position, head);
       if (events.length < page) break;
       left -= events.length;
       await turn();
     }
     if (position === before) return undefined;
-    await this.#views.save(generation, writesOf(folded), position);
-    this.#keep(generation, folded);
+    await this.#views.save(generation, changed, position);
+    this.#written(generation, changed);
     return { ...generation, position };
   }
 
@@ -275,75 +286,70 @@ export class Processor<E extends Message> {
     return recorded;
   }
 
+  /** Folds events into the documents that they concern; what changes is noted. */
   async #project(
     generation: Generation,
     projection: AnyProjection<E>,
     events: readonly Recorded<E>[],
-    folded: Documents,
+    keys: readonly (readonly string[])[],
+    changed: Folded[],
   ): Promise<void> {
-    const { view, keysOf, evolve } = projection;
-    const documents = folded.get(view) ?? new Map<string, Folded>();
-    folded.set(view, documents);
-    const loaded =
-      view.appendOnly === true
-        ? undefined
-        : await this.#load(generation, projection, events, documents);
-    for (const event of events)
-      try {
-        for (const id of keysOf(event)) {
-          let one = documents.get(id);
-          if (one === undefined) {
-            one = begin(view, id, loaded?.(id));
-            documents.set(id, one);
-          }
+    const { view, evolve } = projection;
+    const documents = await this.#documents(generation, view, keys);
+    for (const [index, event] of events.entries())
+      for (const id of keys[index] ?? [])
+        guarded(event, () => {
+          const one = documents?.get(id) ?? begin(view, id, undefined);
           // A batch that was written before its checkpoint was lost comes again: the document has it already.
-          if (event.position <= one.position) continue;
+          if (event.position <= one.position) return;
+          if (one.position === (one.loaded?.position ?? LOG_START)) changed.push(one);
           one.document = evolve(one.document, event, id);
           one.position = event.position;
-        }
-      } catch (error) {
-        throw new PoisonEvent({ ...event, type: event.event.type }, error);
-      }
+        });
   }
 
-  /** Finds the documents that events concern, in memory or in the store. */
-  async #load(
+  /** The documents of these ids, in memory; undefined for a view whose documents are written once. */
+  async #documents(
     generation: Generation,
-    { view, keysOf }: AnyProjection<E>,
-    events: readonly Recorded<E>[],
-    folded: ReadonlyMap<string, Folded>,
-  ): Promise<(id: string) => Versioned<unknown> | undefined> {
-    const known = this.#kept.get(generation.number)?.get(view);
-    const missing = new Set<string>();
-    for (const event of events)
-      try {
-        for (const id of keysOf(event))
-          if (!folded.has(id) && known?.has(id) !== true) missing.add(id);
-      } catch (error) {
-        throw new PoisonEvent({ ...event, type: event.event.type }, error);
-      }
-    if (missing.size === 0) return (id) => known?.get(id);
-    const found = await this.#views.load(generation, view, [...missing]);
-    return (id) => known?.get(id) ?? found.get(id);
+    view: AnyView,
+    keys: readonly (readonly string[])[],
+  ): Promise<ReadonlyMap<string, Folded> | undefined> {
+    if (view.appendOnly === true) return undefined;
+    const documents = this.#keptOf(generation, view);
+    const missing: string[] = [];
+    for (const ids of keys)
+      for (const id of ids)
+        if (!documents.has(id)) {
+          documents.set(id, begin(view, id, undefined));
+          missing.push(id);
+        }
+    if (missing.length > 0)
+      for (const [id, found] of await this.#views.load(generation, view, missing))
+        documents.set(id, begin(view, id, found));
+    return documents;
   }
 
-  /** Remembers what was just written; when that is too much, only that. */
-  #keep(generation: Generation, folded: Documents): void {
-    const documents =
-      this.#kept.get(generation.number) ?? new Map<AnyView, Map<string, Versioned<unknown>>>();
-    this.#kept.set(generation.number, documents);
+  #keptOf({ number }: Generation, view: AnyView): Map<string, Folded> {
+    const kept = this.#kept.get(number) ?? new Map<AnyView, Map<string, Folded>>();
+    this.#kept.set(number, kept);
+    const documents = kept.get(view) ?? new Map<string, Folded>();
+    kept.set(view, documents);
+    return documents;
+  }
+
+  /** Remembers that documents were written, unless there are too many to keep. */
+  #written(generation: Generation, changed: readonly Folded[]): void {
     let count = 0;
-    for (const [view, own] of folded)
-      if (view.appendOnly !== true) count += own.size + (documents.get(view)?.size ?? 0);
-    if (count > processorLimits.documentsKept) documents.clear();
-    for (const [view, own] of folded) {
-      if (view.appendOnly === true) continue;
-      const known = documents.get(view) ?? new Map<string, Versioned<unknown>>();
-      documents.set(view, known);
-      for (const [id, { document, position }] of own)
-        if (document === undefined) known.delete(id);
-        else known.set(id, { document, position });
-    }
+    for (const documents of this.#kept.get(generation.number)?.values() ?? [])
+      count += documents.size;
+    if (count > processorLimits.documentsKept) this.#kept.delete(generation.number);
+    else
+      for (const one of changed) {
+        const { view, id, document, position } = one;
+        if (view.appendOnly === true) continue;
+        if (document === undefined) this.#keptOf(generation, view).delete(id);
+        else one.loaded = { document, position };
+      }
   }
 }
 
@@ -353,6 +359,19 @@ const limitOf = ({ live }: Generation, other: Generation | undefined): number =>
   return live ? processorLimits.batchLive : processorLimits.batchBehind;
 };
 
+/** For each projection, the ids that each event concerns; event by event, because projections take the same ids apart. */
+const keysIn = <E extends Message>(
+  projections: readonly AnyProjection<E>[],
+  events: readonly Recorded<E>[],
+): readonly (readonly (readonly string[])[])[] => {
+  const keys: (readonly string[])[][] = projections.map(() => []);
+  for (const event of events)
+    guarded(event, () => {
+      for (const [index, { keysOf }] of projections.entries()) keys[index]?.push(keysOf(event));
+    });
+  return keys;
+};
+
 const begin = (view: AnyView, id: string, loaded: Versioned<unknown> | undefined): Folded => ({
   view,
   id,
@@ -360,14 +379,6 @@ const begin = (view: AnyView, id: string, loaded: Versioned<unknown> | undefined
   position: loaded?.position ?? LOG_START,
   loaded,
 });
-
-const writesOf = (folded: Documents): readonly ViewWrite[] => {
-  const writes: ViewWrite[] = [];
-  for (const documents of folded.values())
-    for (const write of documents.values())
-      if (write.position !== (write.loaded?.position ?? LOG_START)) writes.push(write);
-  return writes;
-};
 
 /** An event that cannot be decoded or folded; whoever mends it starts the processor again. */
 class PoisonEvent extends Error {
@@ -388,6 +399,14 @@ class PoisonEvent extends Error {
     );
   }
 }
+
+const guarded = <E extends Message, T>(recorded: Recorded<E>, run: () => T): T => {
+  try {
+    return run();
+  } catch (error) {
+    throw new PoisonEvent({ ...recorded, type: recorded.event.type }, error);
+  }
+};
 
 /** Lets the event loop turn, so that a long way behind does not keep it from being told to stop. */
 const turn = (): Promise<void> =>
