@@ -9,7 +9,6 @@ import {
   ViewConflict,
   type ViewGroup,
   type ViewStore,
-  type ViewWrite,
 } from './view-store.js';
 
 /** What a processor never goes beyond. */
