@@ -15,7 +15,7 @@ import {
 export const processorLimits = {
   /** Events folded before a write while keeping up, and while far behind: larger batches rewrite fewer documents. */
   batchLive: 2_000,
-  batchBehind: 50_000,
+  batchBehind: 20_000,
   /** The same while a build grows beside live views, which must keep up meanwhile. */
   batchBeside: 5_000,
   /**
@@ -28,7 +28,7 @@ export const processorLimits = {
   /** Events read at a time. */
   page: 2_000,
   /** Documents kept in memory from batch to batch, so that those in use need not be read again. */
-  documentsKept: 60_000,
+  documentsKept: 20_000,
   /** How often one batch is folded anew because another owner wrote first. */
   conflictsMax: 10,
   /** How often a failing batch is tried before the processor stops, and the first pause; doubled each time. */

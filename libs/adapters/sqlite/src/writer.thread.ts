@@ -39,6 +39,9 @@ class Writer {
   readonly #addAppend: Statement;
   readonly #findKey: readonly [Statement, Statement];
   readonly #addKey: readonly [Statement, Statement];
+  readonly #removeKey: readonly [Statement, Statement];
+  /** Whether the generation of keys before the current one has none, as in the ledger's first day. */
+  #formerIsEmpty: boolean;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -64,9 +67,14 @@ class Writer {
     const find = (n: 0 | 1): Statement =>
       db.prepare(`SELECT 1 FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
     const add = (n: 0 | 1): Statement =>
-      db.prepare(`INSERT INTO keys_${String(n)} VALUES (?, ?, ?)`);
+      db.prepare(`INSERT INTO keys_${String(n)} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`);
+    const remove = (n: 0 | 1): Statement =>
+      db.prepare(`DELETE FROM keys_${String(n)} WHERE stream = ? AND key = ? AND position = ?`);
     this.#findKey = [find(0), find(1)];
     this.#addKey = [add(0), add(1)];
+    this.#removeKey = [remove(0), remove(1)];
+    this.#formerIsEmpty =
+      db.prepare(`SELECT 1 FROM keys_${String(1 - current)} LIMIT 1`).get() === undefined;
   }
 
   close(): void {
@@ -133,21 +141,46 @@ class Writer {
 
   #append({ id, stream, expected, count, keys, payload }: AppendJob): AppendResult {
     const head = this.#head(stream);
-    const duplicates =
-      head === undefined ? [] : keys.filter((key) => this.#knows(head.stream, key));
-    if (duplicates.length > 0) return { id, result: 'duplicate', keys: duplicates };
-    if ((head?.revision ?? -1) !== expected) return { id, result: 'conflict' };
+    if ((head?.revision ?? -1) !== expected) {
+      const known = head === undefined ? [] : keys.filter((key) => this.#knows(head.stream, key));
+      return known.length > 0
+        ? { id, result: 'duplicate', keys: known }
+        : { id, result: 'conflict' };
+    }
     const own = head ?? this.#newStream(stream);
-    this.#position += count;
-    this.#addAppend.run(this.#position, own.stream, expected + count, count, payload);
-    const addKey = this.#addKey[this.#generation.current];
-    for (const key of keys) addKey.run(own.stream, key, this.#position);
+    const position = this.#position + count;
+    const known = this.#claim(own.stream, keys, position);
+    if (known.length > 0) return { id, result: 'duplicate', keys: known };
+    this.#addAppend.run(position, own.stream, expected + count, count, payload);
+    this.#position = position;
     own.revision = expected + count;
-    return { id, result: 'appended', position: this.#position };
+    return { id, result: 'appended', position };
+  }
+
+  /** Adds keys at a position, all or none; gives those that were there. New keys pay for no lookup but their insertion. */
+  #claim(stream: number, keys: readonly string[], position: number): readonly string[] {
+    const { current } = this.#generation;
+    const add = this.#addKey[current];
+    const known = this.#formerIsEmpty
+      ? []
+      : keys.filter((key) => this.#findKey[1 - current]?.get(stream, key) !== undefined);
+    if (known.length > 0)
+      return [...known, ...keys.filter((key) => this.#isIn(current, stream, key))];
+    const added: string[] = [];
+    for (const key of keys)
+      if (Number(add.run(stream, key, position).changes) > 0) added.push(key);
+      else known.push(key);
+    if (known.length > 0)
+      for (const key of added) this.#removeKey[current].run(stream, key, position);
+    return known;
+  }
+
+  #isIn(generation: 0 | 1, stream: number, key: string): boolean {
+    return this.#findKey[generation].get(stream, key) !== undefined;
   }
 
   #knows(stream: number, key: string): boolean {
-    return this.#findKey.some((find) => find.get(stream, key) !== undefined);
+    return this.#isIn(0, stream, key) || this.#isIn(1, stream, key);
   }
 
   #head(stream: string): Head | undefined {
@@ -178,6 +211,7 @@ class Writer {
     if (since !== 0) this.#db.exec(`DELETE FROM keys_${String(next)}`);
     this.#db.prepare('UPDATE key_generation SET current = ?, since = ?').run(next, now);
     this.#generation = { current: next, since: now };
+    if (since !== 0) this.#formerIsEmpty = false;
   }
 }
 
