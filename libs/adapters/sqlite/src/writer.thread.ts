@@ -168,7 +168,7 @@ class Writer {
       return [...known, ...keys.filter((key) => this.#isIn(current, stream, key))];
     const added: string[] = [];
     for (const key of keys)
-      if (Number(add.run(stream, key, position).changes) > 0) added.push(key);
+      if (add.run(stream, key, position).changes > 0) added.push(key);
       else known.push(key);
     if (known.length > 0)
       for (const key of added) this.#removeKey[current].run(stream, key, position);
