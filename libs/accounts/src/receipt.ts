@@ -153,17 +153,24 @@ const incoming = (events: readonly Event[]): Facts => {
 };
 
 const consumed = (events: readonly Event[]): Facts => {
-  const uses = events.flatMap(({ event }) =>
-    event.type === 'CreditsConsumed' || event.type === 'HoldCaptured' ? [event.data] : [],
-  );
-  const id = uses[0]?.consumption_id;
-  const overdrawn = uses.reduce((sum, use) => sum + ('overdrawn' in use ? use.overdrawn : 0n), 0n);
-  return {
-    ...defined({ transaction_id: id, consumption_id: id, hold_id: uses[0]?.hold_id }),
-    amount: totalOf(uses),
-    lots: uses.flatMap(({ from }) => from),
-    ...(overdrawn > 0n ? { overdrawn } : {}),
-  };
+  const facts: { -readonly [K in keyof Facts]: Facts[K] } = {};
+  let amount = 0n;
+  let overdrawn = 0n;
+  let lots: readonly Portion[] = [];
+  for (const { event } of events) {
+    if (event.type !== 'CreditsConsumed' && event.type !== 'HoldCaptured') continue;
+    const { data } = event;
+    amount += data.amount;
+    lots = lots.length === 0 ? data.from : [...lots, ...data.from];
+    if (event.type === 'CreditsConsumed') overdrawn += event.data.overdrawn;
+    if (facts.consumption_id !== undefined) continue;
+    facts.transaction_id = facts.consumption_id = data.consumption_id;
+    if (data.hold_id !== undefined) facts.hold_id = data.hold_id;
+  }
+  facts.amount = amount;
+  facts.lots = lots;
+  if (overdrawn > 0n) facts.overdrawn = overdrawn;
+  return facts;
 };
 
 const reserved = (events: readonly Event[]): Facts => {
