@@ -14,8 +14,9 @@ const BATCH = 100;
 export const http = (setting: Setting): Promise<readonly Figure[]> =>
   inFolder(setting.folder, async (folder) => {
     // Other settings are as they come; this one would refuse the load.
-    process.env['SCRIP_RATE_LIMIT'] = '1000000';
-    const ledger = await startLedgerProcess(join(folder, 'ledger'));
+    const ledger = await startLedgerProcess(join(folder, 'ledger'), {
+      SCRIP_RATE_LIMIT: '1000000',
+    });
     try {
       tell('http: opening accounts');
       await openAccounts(ledger);

@@ -18,10 +18,13 @@ export type TestLedger = Readonly<{
   stop: () => Promise<void>;
 }>;
 
+/** A test may be faster than a key may ask. */
+const UNLIMITED = { SCRIP_RATE_LIMIT: '1000000' };
+
 /** Starts a ledger over an empty folder. */
 export const startLedger = async (): Promise<TestLedger> => {
   const folder = await mkdtemp(join(tmpdir(), 'scrip-e2e-'));
-  let running = await startLedgerProcess(join(folder, 'ledger'));
+  let running = await startLedgerProcess(join(folder, 'ledger'), UNLIMITED);
   const { apiKey } = running;
   const clientWith = (key: string): ScripClient =>
     new ScripClient({ baseUrl: running.url, apiKey: key });
@@ -40,7 +43,7 @@ export const startLedger = async (): Promise<TestLedger> => {
     },
     restart: async () => {
       await running.stop();
-      running = await startLedgerProcess(join(folder, 'ledger'));
+      running = await startLedgerProcess(join(folder, 'ledger'), UNLIMITED);
       client = clientWith(apiKey);
     },
     stop: async () => {

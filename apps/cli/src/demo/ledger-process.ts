@@ -28,13 +28,16 @@ export const repositoryRoot = (): string => {
   return folder;
 };
 
-/** Starts the built ledger on a free port, over a data folder. */
-export const startLedgerProcess = async (dataFolder: string): Promise<LedgerProcess> => {
+/** Starts the built ledger on a free port, over a data folder; `settings` are more of its environment. */
+export const startLedgerProcess = async (
+  dataFolder: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<LedgerProcess> => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const output: string[] = [];
   const child = spawn(process.execPath, ledgerArguments(), {
-    env: { ...process.env, SCRIP_DATA: dataFolder, SCRIP_PORT: String(port) },
+    env: { ...process.env, ...settings, SCRIP_DATA: dataFolder, SCRIP_PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const note = (chunk: Buffer): void => {
