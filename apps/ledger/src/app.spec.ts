@@ -196,6 +196,24 @@ describe('an answer', () => {
   });
 });
 
+describe('a key that asks too often', () => {
+  it('is told to wait, and how long, and what needs no key goes on', async () => {
+    const strict = await startTestApp(2);
+    try {
+      const answers = [];
+      for (let asked = 0; asked < 6; asked += 1)
+        answers.push(await strict.send({ method: 'GET', url: '/v1/accounts' }));
+      const refused = answers.filter(({ status }) => status === 429);
+      expect(refused.length).toBeGreaterThanOrEqual(2);
+      expect(refused[0]?.body).toMatchObject({ code: 'RATE_LIMITED' });
+      expect(refused[0]?.headers['retry-after']).toBe('1');
+      expect((await strict.send({ method: 'GET', url: '/health/live' })).status).toBe(200);
+    } finally {
+      await strict.stop();
+    }
+  });
+});
+
 describe('who runs the ledger', () => {
   it('sees that it lives, and is ready', async () => {
     expect((await server.send({ method: 'GET', url: '/health/live' })).status).toBe(200);
