@@ -79,6 +79,18 @@ describe('an events.db', () => {
     expect(await store.append('s', 2, [command('k')])).toEqual([4]);
   });
 
+  it('remembers a key, though the disk was full when the keys of two days ago were to go', async () => {
+    const store = await open({ pagesMax: 60 });
+    await store.append('s', NO_STREAM, [command('k')]);
+    now += 25 * HOUR;
+    const full = store.append('s', 0, [command('big', 400_000)]);
+    await expect(full).rejects.toMatchObject({ outcome: 'not_written' });
+    await store.append('s', 0, [command('l')]);
+    await store.close();
+    const again = await open();
+    await expect(again.append('s', 1, [command('l')])).rejects.toThrow(DuplicateCommands);
+  });
+
   it('is refused when a newer program wrote it', async () => {
     await (await open()).close();
     const db = new DatabaseSync(join(folder, 'events.db'));

@@ -86,7 +86,7 @@ class Writer {
   commit(now: number, jobs: readonly AppendJob[]): readonly AppendResult[] {
     if (this.#broken !== undefined)
       return jobs.map(({ id }) => failed(id, 'not_written', this.#broken));
-    const before = this.#position;
+    const before = { position: this.#position, generation: this.#generation };
     try {
       this.#db.exec('BEGIN IMMEDIATE');
       this.#rotateKeys(now);
@@ -94,7 +94,9 @@ class Writer {
       this.#db.exec('COMMIT');
       return results;
     } catch (error) {
-      this.#position = before;
+      this.#position = before.position;
+      // A change of generations was rolled back too: the file and the next start know nothing of it.
+      this.#generation = before.generation;
       this.#heads.clear();
       return this.#rolledBack(jobs, error);
     }
@@ -160,13 +162,12 @@ class Writer {
   /** Adds keys at a position, all or none; gives those that were there. New keys pay for no lookup but their insertion. */
   #claim(stream: number, keys: readonly string[], position: number): readonly string[] {
     const { current } = this.#generation;
+    const former = current === 0 ? 1 : 0;
+    if (!this.#formerIsEmpty && keys.some((key) => this.#isIn(former, stream, key)))
+      return keys.filter((key) => this.#knows(stream, key));
     const add = this.#addKey[current];
-    const known = this.#formerIsEmpty
-      ? []
-      : keys.filter((key) => this.#findKey[1 - current]?.get(stream, key) !== undefined);
-    if (known.length > 0)
-      return [...known, ...keys.filter((key) => this.#isIn(current, stream, key))];
     const added: string[] = [];
+    const known: string[] = [];
     for (const key of keys)
       if (add.run(stream, key, position).changes > 0) added.push(key);
       else known.push(key);
