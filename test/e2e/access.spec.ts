@@ -115,6 +115,8 @@ describe('another tenant', () => {
     const there = await somethingOfEverything();
     const before = await client.credits.checkBalance({ account_id: there.account_id });
     expect(await telling(rawOther, there)).toEqual([]);
+    // The raw calls said nothing of positions to the SDK; after a command of its own it reads what came before, too.
+    await other.credits.openAccount({ account_id: 'opened-last' });
     const own = await other.credits.getAccount({ account_id: there.account_id });
     expect(own).toMatchObject({ balance: 0 });
     const after = await client.credits.checkBalance({ account_id: there.account_id });

@@ -26,7 +26,7 @@ export const LOTS_PER_EVENT_MAX = 1_000;
 export const PURPOSES_MAX = 20;
 
 /** Where the credits of a lot came from. */
-export const lotOrigin = oneOf(
+export const lotOrigins = [
   'purchase',
   'bonus',
   'adjustment',
@@ -34,7 +34,9 @@ export const lotOrigin = oneOf(
   'subscription',
   'allocation',
   'transfer',
-);
+] as const;
+
+export const lotOrigin = oneOf(...lotOrigins);
 
 // These names and fields are the storage format; change them only with an upcast.
 

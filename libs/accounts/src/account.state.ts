@@ -10,6 +10,7 @@ import {
   putLot,
   withHoldDue,
 } from './lots.js';
+import { amountsByLot, totalOf } from './movement.js';
 import { holdIdOf, lotIdOf, transactionIdOf } from './movement-id.js';
 import { SortedMap } from './sorted-map.js';
 
@@ -207,8 +208,7 @@ const change = (work: Work, event: AccountEvent): void => {
 };
 
 const sumsTo = (amount: Credits, portions: readonly Portion[], rest: Credits): void => {
-  let sum = rest;
-  for (const portion of portions) sum += portion.amount;
+  const sum = rest + totalOf(portions);
   invariant(sum === amount, () => `The lots gave ${String(sum)} of ${String(amount)}`);
 };
 
@@ -296,9 +296,7 @@ const reserve = (work: Work, data: EventData<'HoldPlaced'> | EventData<'HoldExte
 /** All that is reserved, with one portion for each lot. */
 const merged = (before: readonly Portion[], more: readonly Portion[]): readonly Portion[] => {
   if (before.length === 0) return more;
-  const byLot = new Map(before.map(({ lot_id, amount }) => [lot_id, amount]));
-  for (const { lot_id, amount } of more) byLot.set(lot_id, (byLot.get(lot_id) ?? 0n) + amount);
-  return [...byLot].map(([lot_id, amount]) => ({ lot_id, amount }));
+  return [...amountsByLot([...before, ...more])].map(([lot_id, amount]) => ({ lot_id, amount }));
 };
 
 /** The hold that an event concerns, which must be open. */

@@ -1,4 +1,4 @@
-import { CREDIT, type Credits, unreachable } from '@scrip/kernel';
+import { CREDIT, type Credits, present, unreachable } from '@scrip/kernel';
 import {
   type AccountCommand,
   type AccountEvent,
@@ -11,9 +11,10 @@ import {
 import { refuse } from './account.refusals.js';
 import { type Account, balanceOf } from './account.state.js';
 import { isRestricted } from './burn-order.js';
-import { type Draft, consume, defined, emit, least, mayDebit, mustBeAmount, sum } from './draft.js';
+import { type Draft, consume, emit, least, mayDebit, mustBeAmount } from './draft.js';
 import { captureHold, closeHold, extendHold, holdOf, placeHold } from './holds.js';
 import { dueBy, openLot } from './lots.js';
+import { totalOf } from './movement.js';
 import { lotIdOf, transactionIdOf } from './movement-id.js';
 import { refund } from './refunds.js';
 
@@ -139,7 +140,7 @@ const expire = (draft: Draft): void => {
     amount: openLot(draft.account.lots, lot_id).free,
   }));
   const transaction_id = transactionIdOf(draft.account);
-  emit(draft, 'CreditsExpired', { transaction_id, amount: sum(lots), lots });
+  emit(draft, 'CreditsExpired', { transaction_id, amount: totalOf(lots), lots });
 };
 
 const LEVELS = ['ok', 'warning', 'critical'] as const;
@@ -201,7 +202,7 @@ const purchase = (draft: Draft, data: CommandData<'PurchaseCredits'>): void => {
     lot,
     price,
     repaid: repaymentBy(draft, lot),
-    ...defined({ payment_id, description, metadata }),
+    ...present({ payment_id, description, metadata }),
   });
   if (bonus === undefined) return;
   const gift = newLot(draft, bonus, 'bonus', terms);
@@ -210,7 +211,7 @@ const purchase = (draft: Draft, data: CommandData<'PurchaseCredits'>): void => {
     lot: gift,
     reason: 'Bonus with a purchase',
     repaid: repaymentBy(draft, gift),
-    ...defined({ description }),
+    ...present({ description }),
   });
 };
 
@@ -223,7 +224,7 @@ const grant = (draft: Draft, data: CommandData<'GrantCredits'>): void => {
     lot,
     reason,
     repaid: repaymentBy(draft, lot),
-    ...defined({ description, metadata }),
+    ...present({ description, metadata }),
   });
 };
 
@@ -256,7 +257,7 @@ const newLot = (
     origin,
     priority,
     effective_at: effective_at ?? at,
-    ...defined({ purposes: purposes && [...new Set(purposes)], expires_at, cost }),
+    ...present({ purposes: purposes && [...new Set(purposes)], expires_at, cost }),
   };
 };
 

@@ -5,6 +5,7 @@ import {
   type ViewReader,
   dayOf,
   monthOf,
+  pageById,
 } from '@scrip/kernel';
 import { type BalanceDocument, balanceView } from './balance.projection.js';
 import { isPaid, isRestricted } from './burn-order.js';
@@ -119,25 +120,17 @@ export const expiringSoonOf = (all: readonly Expiring[], now: Instant): Expiring
 };
 
 /** Lists a tenant's accounts by id. */
-export const readAccounts = async (
+export const readAccounts = (
   views: ViewReader,
   tenant: string,
-  { limit, cursor }: PageRequest,
-): Promise<Page<BalanceDocument>> => {
-  const { items } = await views.range(balanceView, {
-    index: 'tenant',
-    prefix: [tenant],
-    // The least text after the cursor, so that a cursor is the last id shown.
-    ...(cursor === undefined ? {} : { from: `${cursor}\u0000` }),
-    order: 'ascending',
-    limit: limit + 1,
-  });
-  const shown = items.slice(0, limit);
-  const last = shown.at(-1);
-  return items.length > limit && last !== undefined
-    ? { items: shown, cursor: last.account_id }
-    : { items: shown };
-};
+  page: PageRequest,
+): Promise<Page<BalanceDocument>> =>
+  pageById(
+    views,
+    balanceView,
+    { index: 'tenant', prefix: [tenant], ...page },
+    ({ account_id }) => account_id,
+  );
 
 /** The sums that what is due changes. */
 export type Sums = Pick<BalanceDocument, 'balance' | 'held' | 'paid' | 'scheduled' | 'overdrawn'>;

@@ -74,13 +74,6 @@ const UNBALANCED: ReadonlySet<AccountEvent['type']> = new Set([
 /** The smaller of two amounts. */
 export const least = (a: Credits, b: Credits): Credits => (a < b ? a : b);
 
-/** What portions come to. */
-export const sum = (portions: readonly Readonly<{ amount: Credits }>[]): Credits => {
-  let total = 0n;
-  for (const { amount } of portions) total += amount;
-  return total;
-};
-
 /** Refuses debits of a frozen account. */
 export const mayDebit = ({ status, account_id }: Account): void => {
   if (status === 'frozen')
@@ -98,16 +91,6 @@ export const mustBeAmount = (amount: Credits, least = 1n): void => {
       `${formatCredits(amount)} is not an amount from ${formatCredits(least)} to ${formatCredits(CREDITS_MAX)} credits.`,
       { amount },
     );
-};
-
-/** The entries that are there: an absent field is no key, in events and in memory. */
-export const defined = <T extends object>(
-  fields: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } => {
-  const there: { [K in keyof T]?: T[K] } = {};
-  for (const name in fields) if (fields[name] !== undefined) there[name] = fields[name];
-  // No undefined value was copied.
-  return there as { [K in keyof T]?: Exclude<T[K], undefined> };
 };
 
 /** What lots gave of an amount, in burn order; `rest` is what they lack. */

@@ -10,6 +10,7 @@ import {
   list,
   oneOf,
   optional,
+  present,
   record,
   text,
   whole,
@@ -249,17 +250,6 @@ const refund = (data: EventData<'ConsumptionRefunded'>): Particulars => {
 const toPortion = ({ lot_id, amount }: Portion): Portion => ({ lot_id, amount });
 
 const positive = (amount: Credits): Credits | undefined => (amount > 0n ? amount : undefined);
-
-/** Drops the fields that are undefined. */
-const present = (loose: Loose): Particulars => {
-  const result: Record<string, unknown> = {};
-  for (const name in loose) {
-    const value = loose[name as keyof Loose];
-    if (value !== undefined) result[name] = value;
-  }
-  // Every required field of Particulars is required in Loose, and what was undefined is gone.
-  return result as unknown as Particulars;
-};
 
 /** The transaction id that an event of a hold has by its place: the hold's id carries the account's tag. */
 const transactionOf = (holdId: string, { revision }: Recorded<AccountEvent>): string => {

@@ -1,4 +1,4 @@
-import { type Credits, formatCredits } from '@scrip/kernel';
+import { type Credits, formatCredits, present } from '@scrip/kernel';
 import type { CommandData, Portion } from './account.messages.js';
 import { refuse } from './account.refusals.js';
 import type { Account, Hold } from './account.state.js';
@@ -6,17 +6,16 @@ import {
   type Draft,
   LOTS_PER_DEBIT_MAX,
   consume,
-  defined,
   emit,
   least,
   mayDebit,
   monthNow,
   mustBeAmount,
-  sum,
   takeLots,
   withinLots,
   withinMonth,
 } from './draft.js';
+import { totalOf } from './movement.js';
 import { holdIdOf, parseMovementId, transactionIdOf } from './movement-id.js';
 
 /** The most portions of lots that all open holds of an account may reserve. */
@@ -47,7 +46,7 @@ export const placeHold = (draft: Draft, data: CommandData<'PlaceHold'>): void =>
     service,
     from,
     expires_at: at + expires_in_ms,
-    ...defined({ description, details }),
+    ...present({ description, details }),
   });
 };
 
@@ -64,7 +63,7 @@ export const holdOf = ({ holds, ended, tag, revision }: Account, holdId: string)
   return refuse(
     'HOLD_NOT_OPEN',
     `Hold ${holdId} is not open any more: it was ${outcome ?? 'captured, released or expired'}. Place a new one.`,
-    { hold_id: holdId, ...defined({ outcome }) },
+    { hold_id: holdId, ...present({ outcome }) },
   );
 };
 
@@ -112,7 +111,7 @@ export const captureHold = (draft: Draft, data: CommandData<'CaptureHold'>): voi
   mayDebit(account);
   const hold = holdOf(account, hold_id);
   mustBeAmount(amount);
-  const held = sum(hold.from);
+  const held = totalOf(hold.from);
   if (amount > held && !overrun)
     refuse(
       'HOLD_EXCEEDED',
@@ -128,7 +127,7 @@ export const captureHold = (draft: Draft, data: CommandData<'CaptureHold'>): voi
       service: hold.service,
       from: takeFront(hold.from, inside),
       month: monthNow(draft),
-      ...defined({ occurred_at, description, details }),
+      ...present({ occurred_at, description, details }),
     });
   if (final) closeHold(draft, holdOf(draft.account, hold_id), 'captured');
   if (amount > inside)
@@ -136,7 +135,7 @@ export const captureHold = (draft: Draft, data: CommandData<'CaptureHold'>): voi
       amount: amount - inside,
       service: hold.service,
       hold_id,
-      ...defined({ occurred_at, description, details }),
+      ...present({ occurred_at, description, details }),
     });
 };
 
@@ -159,6 +158,6 @@ export const closeHold = (
     hold_id: hold.hold_id,
     outcome,
     returned: hold.from,
-    amount: sum(hold.from),
+    amount: totalOf(hold.from),
   });
 };

@@ -1,15 +1,9 @@
 import type { Credits } from '@scrip/kernel';
-import type { AccountEvent, Portion } from './account.messages.js';
+import { type AccountEvent, type Portion, lotOrigins } from './account.messages.js';
 
 /** The kinds of movement a history tells apart: what came in by its origin, and what else happened to credits. */
 export const movementTypes = [
-  'purchase',
-  'bonus',
-  'adjustment',
-  'refund',
-  'subscription',
-  'allocation',
-  'transfer',
+  ...lotOrigins,
   'usage',
   'expiry',
   'hold',
@@ -62,7 +56,7 @@ export const isScheduled = ({ at, data: { lot } }: EventOfLot): boolean =>
   lot.effective_at !== undefined && lot.effective_at > at;
 
 /** What portions amount to together. */
-export const totalOf = (portions: readonly Portion[]): Credits => {
+export const totalOf = (portions: readonly Pick<Portion, 'amount'>[]): Credits => {
   let total = 0n;
   for (const { amount } of portions) total += amount;
   return total;

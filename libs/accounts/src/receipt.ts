@@ -1,7 +1,14 @@
-import { type Credits, type Instant, type Position, type Recorded, invariant } from '@scrip/kernel';
+import {
+  type Credits,
+  type Instant,
+  type Position,
+  type Recorded,
+  invariant,
+  present,
+} from '@scrip/kernel';
 import type { AccountCommand, AccountEvent, Portion } from './account.messages.js';
 import { type Account, type After, afterOf } from './account.state.js';
-import { defined } from './draft.js';
+import { totalOf } from './movement.js';
 
 /** What a command did, in full: made from its events alone, so that a repetition is answered as the first time. */
 export type AccountReceipt = Readonly<{
@@ -145,7 +152,7 @@ const incoming = (events: readonly Event[]): Facts => {
   );
   const lots = came.map(({ lot: { lot_id, amount } }) => ({ lot_id, amount }));
   return {
-    ...defined({ transaction_id: came[0]?.transaction_id }),
+    ...present({ transaction_id: came[0]?.transaction_id }),
     lot_ids: lots.map(({ lot_id }) => lot_id),
     amount: totalOf(lots),
     lots,
@@ -204,6 +211,3 @@ const refunded = (events: readonly Event[]): Facts => {
     }
   return {};
 };
-
-const totalOf = (portions: readonly Readonly<{ amount: Credits }>[]): Credits =>
-  portions.reduce((sum, { amount }) => sum + amount, 0n);

@@ -1,8 +1,8 @@
-import { type Credits, type Instant, formatCredits, invariant } from '@scrip/kernel';
+import { type Credits, type Instant, formatCredits, invariant, present } from '@scrip/kernel';
 import type { CommandData, ConsumptionFact, EventData, Lot, Portion } from './account.messages.js';
 import { refuse } from './account.refusals.js';
 import { type Account, REFUND_WINDOW_MS } from './account.state.js';
-import { type Draft, defined, emit, least, mustBeAmount } from './draft.js';
+import { type Draft, emit, least, mustBeAmount } from './draft.js';
 import { lotIdOf, parseMovementId, transactionIdOf } from './movement-id.js';
 
 /** The most consumptions of the refund window that an account keeps the refunds of. */
@@ -45,7 +45,7 @@ export const refund = (draft: Draft, data: CommandData<'RefundConsumption'>): vo
     })),
     restored,
     month,
-    ...defined({ description }),
+    ...present({ description }),
   });
 };
 
@@ -148,7 +148,7 @@ const extended = (
   priority,
   effective_at,
   expires_at,
-  ...defined({
+  ...present({
     purposes,
     cost: cost && { ...cost, minor: shareOf(cost.minor, amount, whole) },
   }),

@@ -29,6 +29,7 @@ import {
 } from './event-log.js';
 import type { Instant } from './instant.js';
 import type { Message } from './message.js';
+import { pause } from './pause.js';
 import { InvariantViolation } from './refusal.js';
 import { type Loaded, loadState } from './stream-state.js';
 
@@ -468,6 +469,6 @@ export class Execution {
 
   async #pause(attempt: number): Promise<void> {
     const ms = this.#limits.retryPauseMs * 2 ** (attempt - 1) * (0.5 + this.#random() / 2);
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await pause(ms);
   }
 }

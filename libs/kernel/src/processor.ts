@@ -1,6 +1,6 @@
 import { type EventLog, LOG_START, type Position, type StoredEvent } from './event-log.js';
-import type { Message } from './message.js';
-import type { Catalog } from './message.js';
+import type { Catalog, Message } from './message.js';
+import { pause } from './pause.js';
 import type { Projection, Recorded } from './projection.js';
 import {
   type AnyView,
@@ -275,12 +275,8 @@ export class Processor<E extends Message> {
     const recorded: Recorded<E>[] = [];
     for (const stored of events) {
       const { stream, revision, position, meta, type, version, at, data } = stored;
-      try {
-        const event = catalog.decode(type, version, at, data);
-        recorded.push({ event, stream, revision, position, meta });
-      } catch (error) {
-        throw new PoisonEvent(stored, error);
-      }
+      const event = guarded(stored, () => catalog.decode(type, version, at, data));
+      recorded.push({ event, stream, revision, position, meta });
     }
     return recorded;
   }
@@ -399,11 +395,13 @@ class PoisonEvent extends Error {
   }
 }
 
-const guarded = <E extends Message, T>(recorded: Recorded<E>, run: () => T): T => {
+/** Handles an event; what goes wrong is told with the event's place. */
+const guarded = <T>(handled: StoredEvent | Recorded, run: () => T): T => {
   try {
     return run();
   } catch (error) {
-    throw new PoisonEvent({ ...recorded, type: recorded.event.type }, error);
+    const type = 'event' in handled ? handled.event.type : handled.type;
+    throw new PoisonEvent({ ...handled, type }, error);
   }
 };
 
@@ -411,16 +409,4 @@ const guarded = <E extends Message, T>(recorded: Recorded<E>, run: () => T): T =
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
-  });
-
-const pause = (ms: number, until?: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      until?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    if (until?.aborted === true) end();
-    until?.addEventListener('abort', end);
   });

@@ -111,17 +111,12 @@ export class EmbeddedStores {
     return this.#views;
   }
 
-  /** Why the stores cannot be used; undefined while they can. */
-  get failure(): string | undefined {
-    return this.#events.failure ?? this.#projector.failure;
-  }
-
   /** Why the stores cannot be used, or their views do not follow; undefined while all is well. */
   get broken(): string | undefined {
-    const [stopped] = this.processors().flatMap((one) =>
+    const [stopped] = [...this.#statuses.values()].flatMap((one) =>
       one.state === 'stopped' ? [one.reason] : [],
     );
-    return this.failure ?? stopped;
+    return this.#events.failure ?? this.#projector.failure ?? stopped;
   }
 
   processors(): readonly ProcessorState[] {

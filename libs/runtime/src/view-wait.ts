@@ -1,4 +1,4 @@
-import { type Position, Refusal, type ViewReader, ViewUnavailable } from '@scrip/kernel';
+import { type Position, Refusal, type ViewReader, ViewUnavailable, pause } from '@scrip/kernel';
 
 /** How long a read waits for a view to reach a position, and how often it looks. */
 const viewWaitLimits = { waitMs: 5_000, pollMs: 4 } as const;
@@ -19,7 +19,7 @@ export const viewsBuilt = async (
     } catch (error) {
       const passes = error instanceof ViewUnavailable || error instanceof Refusal;
       if (!passes) throw error;
-      await new Promise((resolve) => setTimeout(resolve, viewWaitLimits.pollMs));
+      await pause(viewWaitLimits.pollMs);
     }
   }
 };
@@ -40,6 +40,6 @@ export const viewsReach = async (
         `The view has reached position ${String(reached)}, not yet ${String(position)}. Retry after a pause.`,
         { reached, wanted: position },
       );
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await pause(pollMs);
   }
 };

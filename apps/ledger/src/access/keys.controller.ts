@@ -1,5 +1,5 @@
 import { type KeyDocument, apiKeysView } from '@scrip/access';
-import { Refusal, formatInstant } from '@scrip/kernel';
+import { Refusal, formatInstant, present, pageById } from '@scrip/kernel';
 import { Ledger, formatApiKey, hashSecret, newApiKey, newSecret } from '@scrip/runtime';
 import { Body, Controller, Param, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
@@ -9,13 +9,11 @@ import { PAGE_DEFAULT, PageQuery } from '../accounts/account.queries.js';
 import { reached } from '../accounts/reads.js';
 import { principalOf } from '../edge/admission.js';
 import { commandMeta, idempotencyKeyOf } from '../edge/command-meta.js';
-import { present } from '../edge/present.js';
 import { Route } from '../edge/route.js';
 import type { FieldsOf } from '../edge/schemas.js';
 import { DoneAnswer, KeyAnswer, type KeySummary, KeysAnswer } from './access.answers.js';
 import { CreateKeyBody, KeyParams, RotateKeyBody } from './access.requests.js';
 import { accessCodes } from './codes.js';
-import { pageById } from './pages.js';
 import { RunTenantCommands } from './run-tenant-commands.js';
 
 const OVERLAP_SECONDS_DEFAULT = 86_400;

@@ -1,5 +1,5 @@
 import { SCOPES, TENANT_SCOPES, tenantsView } from '@scrip/access';
-import { formatInstant } from '@scrip/kernel';
+import { formatInstant, pageById } from '@scrip/kernel';
 import { Ledger, formatApiKey, hashSecret, newApiKey } from '@scrip/runtime';
 import { Body, Controller, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
@@ -13,7 +13,6 @@ import { NewTenantAnswer, TenantsAnswer } from './access.answers.js';
 import { CreateTenantBody } from './access.requests.js';
 import { accessCodes } from './codes.js';
 import { keySummary } from './keys.controller.js';
-import { pageById } from './pages.js';
 import { RunTenantCommands } from './run-tenant-commands.js';
 
 const about = { tag: 'Tenants', scope: 'operator', tenantWide: true } as const;

@@ -173,8 +173,8 @@ export class GrantBody extends Incoming {
   readonly reason!: string;
 }
 
-/** A use of credits. */
-export class ConsumptionBody extends CommandBody {
+/** What a use of credits says. */
+abstract class Use {
   @Amount()
   readonly amount!: Credits;
 
@@ -194,8 +194,15 @@ export class ConsumptionBody extends CommandBody {
   readonly occurred_at?: Instant;
 }
 
+/** A use of credits. */
+export class ConsumptionBody extends Use implements CommandBody {
+  @Optional()
+  @Flag(told.dryRun)
+  readonly dry_run?: boolean;
+}
+
 /** One consumption of a batch. */
-export class BatchItem {
+export class BatchItem extends Use {
   @Pattern(ACCOUNT_ID, told.account)
   readonly account_id!: string;
 
@@ -205,24 +212,6 @@ export class BatchItem {
     example: 'job-17/line-4',
   })
   readonly idempotency_key?: string;
-
-  @Amount()
-  readonly amount!: Credits;
-
-  @Text(100, told.service)
-  readonly service!: string;
-
-  @Optional()
-  @Text(1_000, told.description)
-  readonly description?: string;
-
-  @Optional()
-  @FreeObject()
-  readonly details?: JsonObject;
-
-  @Optional()
-  @Moment(told.occurredAt)
-  readonly occurred_at?: Instant;
 }
 
 /** Many consumptions at once. */

@@ -1,7 +1,6 @@
 import type { AccountCommand, AccountSettings, LotTerms } from '@scrip/accounts';
-import { CREDIT, type Instant, Refusal } from '@scrip/kernel';
+import { CREDIT, type Instant, Refusal, present } from '@scrip/kernel';
 import { CENT } from '../edge/fields.js';
-import { present } from '../edge/present.js';
 import type {
   CaptureBody,
   ConfigureAccountBody,

@@ -6,13 +6,12 @@ import {
   readHistory,
   readLots,
 } from '@scrip/accounts';
-import { type Instant, startOfDay } from '@scrip/kernel';
+import { type Instant, startOfDay, present } from '@scrip/kernel';
 import { Ledger, addressOf } from '@scrip/runtime';
 import { Controller, Param, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { accountNotFound, principalOf } from '../edge/admission.js';
 import type { AsOfBound } from '../edge/fields.js';
-import { present } from '../edge/present.js';
 import { Route } from '../edge/route.js';
 import { numberOf } from '../edge/shown.js';
 import { BalanceAnswer, HistoryAnswer, LotsAnswer } from './account.answers.js';

@@ -7,11 +7,10 @@ import {
   balanceView,
   lotStatusOf,
 } from '@scrip/accounts';
-import { type Instant, type Page, Refusal, formatInstant } from '@scrip/kernel';
+import { type Instant, type Page, Refusal, formatInstant, present } from '@scrip/kernel';
 import { type Ledger, addressOf } from '@scrip/runtime';
 import type { FastifyRequest } from 'fastify';
 import { accountNotFound, principalOf } from '../edge/admission.js';
-import { present } from '../edge/present.js';
 import type { FieldsOf } from '../edge/schemas.js';
 import { numberOf } from '../edge/shown.js';
 import type {

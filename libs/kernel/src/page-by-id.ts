@@ -1,11 +1,11 @@
-import type { Page, View, ViewReader } from '@scrip/kernel';
+import type { Page, View, ViewReader } from './view-store.js';
 
 type Place = Readonly<{
   index: string;
   prefix: readonly string[];
   limit: number;
   /** The last id of the page before. */
-  cursor: string | undefined;
+  cursor?: string | undefined;
 }>;
 
 /** Reads a page of an index that ends with the id; its cursor is the last id shown. */
