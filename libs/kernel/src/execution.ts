@@ -40,7 +40,7 @@ type Waiting = {
   settled: boolean;
 };
 
-/** One stream's queue and cached state. `state` is undefined when it must be loaded. */
+/** One stream's queue and cached state. `cached` is undefined when it must be loaded. */
 type Lane = {
   readonly stream: string;
   readonly kind: Kind;
@@ -51,6 +51,9 @@ type Lane = {
   cached: Loaded<unknown> | undefined;
   items: number;
   snapshotAt: Revision;
+  /** The lanes used just before and just after it. */
+  older: Lane | undefined;
+  newer: Lane | undefined;
 };
 
 type Decided = {
@@ -75,8 +78,10 @@ export class Execution {
   readonly #limits: ExecutionLimits;
   readonly #observer: ExecutionObserver;
   readonly #random: () => number;
-  /** In order of use: the first is the least recently used. */
   readonly #lanes = new Map<string, Lane>();
+  /** The ends of the lanes in order of use: moving one is a matter of links, where a map would be rebuilt time and again. */
+  #oldest: Lane | undefined;
+  #newest: Lane | undefined;
   #items = 0;
   #underWay = 0;
   #closed = false;
@@ -137,8 +142,10 @@ export class Execution {
   #laneFor(kind: Kind, stream: string): Lane {
     const known = this.#lanes.get(stream);
     if (known !== undefined) {
-      this.#lanes.delete(stream);
-      this.#lanes.set(stream, known);
+      if (known !== this.#newest) {
+        this.#unlink(known);
+        this.#link(known);
+      }
       return known;
     }
     const lane: Lane = {
@@ -150,20 +157,40 @@ export class Execution {
       cached: undefined,
       items: 0,
       snapshotAt: NO_STREAM,
+      older: undefined,
+      newer: undefined,
     };
     this.#lanes.set(stream, lane);
+    this.#link(lane);
     this.#evict();
     return lane;
+  }
+
+  /** Puts a lane at the end of those last used. */
+  #link(lane: Lane): void {
+    lane.older = this.#newest;
+    lane.newer = undefined;
+    if (this.#newest === undefined) this.#oldest = lane;
+    else this.#newest.newer = lane;
+    this.#newest = lane;
+  }
+
+  #unlink({ older, newer }: Lane): void {
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
   }
 
   /** Forgets states that nobody uses, until the cache is within its bounds; lanes at work stay. */
   #evict(): void {
     const { cachedStreamsMax, cachedItemsMax } = this.#limits;
     if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
-    for (const [stream, lane] of this.#lanes) {
+    for (let lane = this.#oldest; lane !== undefined; lane = lane.newer) {
       if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
       if (lane.running || lane.waiting.length > 0) continue;
-      this.#lanes.delete(stream);
+      this.#lanes.delete(lane.stream);
+      this.#unlink(lane);
       this.#items -= lane.items;
     }
   }
@@ -199,7 +226,7 @@ export class Execution {
 
   async #drain(lane: Lane): Promise<void> {
     while (lane.waiting.length > 0) {
-      const taken = lane.waiting.splice(0, this.#limits.batchMax);
+      const taken = this.#take(lane);
       try {
         await this.#runBatch(lane, taken);
       } catch (error) {
@@ -209,6 +236,14 @@ export class Execution {
     }
     lane.running = false;
     this.#evict();
+  }
+
+  #take(lane: Lane): readonly Waiting[] {
+    const { batchMax } = this.#limits;
+    if (lane.waiting.length > batchMax) return lane.waiting.splice(0, batchMax);
+    const all = lane.waiting;
+    lane.waiting = [];
+    return all;
   }
 
   /** Answers one request, once; later calls for it do nothing. */
@@ -233,13 +268,14 @@ export class Execution {
         for (const waiting of left) this.#settle(lane, waiting, { error: conflict(lane.stream) });
         return;
       }
-      const loaded = await this.#load(lane);
+      const loaded = this.#cached(lane) ?? (await this.#load(lane));
       const { batch, refused, dry, postponed } = this.#decide(lane, loaded, left);
       for (const [waiting, outcome] of dry) this.#settle(lane, waiting, { outcome });
-      const [appended] = await Promise.all([
-        this.#append(lane, loaded, batch),
-        this.#answerRefused(lane, refused),
-      ]);
+      const append = this.#append(lane, loaded, batch);
+      const [appended] =
+        refused.length === 0
+          ? [await append]
+          : await Promise.all([append, this.#answerRefused(lane, refused)]);
       const again = batch.decided.map(({ waiting }) => waiting);
       switch (appended) {
         case 'appended':
@@ -259,11 +295,12 @@ export class Execution {
     }
   }
 
+  #cached({ cached }: Lane): Loaded<unknown> | undefined {
+    if (cached !== undefined) this.#observer.cacheHit?.();
+    return cached;
+  }
+
   async #load(lane: Lane): Promise<Loaded<unknown>> {
-    if (lane.cached !== undefined) {
-      this.#observer.cacheHit?.();
-      return lane.cached;
-    }
     const loaded = await loadState(this.#store, this.#snapshots, lane.kind, lane.stream, {});
     this.#observer.loaded?.(loaded.snapshotRevision > NO_STREAM, loaded.eventsRead);
     lane.snapshotAt = loaded.snapshotRevision;
@@ -422,7 +459,6 @@ export class Execution {
 
   /** Answers refused requests, but first looks whether they were done before: then the first result counts. */
   async #answerRefused(lane: Lane, refused: readonly [Waiting, unknown][]): Promise<void> {
-    if (refused.length === 0) return;
     const keys = refused.map(([{ request }]) => request.meta.key);
     const known = await this.#store.findCommands(lane.stream, keys);
     for (const [waiting, error] of refused) {

@@ -13,6 +13,8 @@ const COLUMNS = 'a.position_last, a.revision_last, a.count, a.payload, s.name';
 export class SqliteEventLog extends EventLog {
   protected readonly db: DatabaseSyncInstance;
   readonly #stream: Statement;
+  readonly #unindexed: Statement;
+  readonly #append: Statement;
   readonly #all: Statement;
   readonly #category: Statement;
   readonly #head: Statement;
@@ -22,9 +24,16 @@ export class SqliteEventLog extends EventLog {
     super();
     this.db = openForReading(file);
     this.#stream = this.db.prepare(
-      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
-       WHERE a.stream = (SELECT id FROM streams WHERE name = ?) AND a.revision_last >= ?
-       ORDER BY a.revision_last`,
+      `SELECT ${COLUMNS} FROM streams s CROSS JOIN stream_appends i ON i.stream = s.id
+       CROSS JOIN appends a ON a.position_last = i.position_last
+       WHERE s.name = ? AND i.revision_last >= ? ORDER BY i.revision_last`,
+    );
+    this.#unindexed = this.db.prepare(
+      `SELECT position_last FROM appends WHERE position_last > (SELECT position FROM indexed)
+       AND stream = (SELECT id FROM streams WHERE name = ?) ORDER BY position_last`,
+    );
+    this.#append = this.db.prepare(
+      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
     );
     this.#all = this.db.prepare(
       `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
@@ -43,13 +52,36 @@ export class SqliteEventLog extends EventLog {
     from: Revision,
     limit: number,
   ): Promise<readonly StoredEvent[]> {
-    const events = take(
-      this.#stream.iterate(stream, from),
+    const unindexed = this.#unindexed.all(stream) as { position_last: number }[];
+    return this.streamEvents(
+      stream,
       from,
       limit,
-      ({ revision }) => revision,
+      unindexed.map(({ position_last }) => position_last),
     );
-    return events.slice(0, limit);
+  }
+
+  /** Events of a stream: of the appends that its table has, and then of those at these positions. */
+  streamEvents(
+    stream: string,
+    from: Revision,
+    limit: number,
+    unindexed: readonly Position[],
+  ): readonly StoredEvent[] {
+    const revisionOf = ({ revision }: StoredEvent): number => revision;
+    const events = take(this.#stream.iterate(stream, from), from, limit, revisionOf);
+    const next = (events.at(-1)?.revision ?? from - 1) + 1;
+    const rest = take(this.#at(unindexed), next, limit - events.length, revisionOf);
+    return [...events, ...rest].slice(0, limit);
+  }
+
+  /** The append that ends at a position. */
+  protected appendAt(position: Position): readonly StoredEvent[] {
+    return decodeAppend(this.#append.get(position) as AppendRow);
+  }
+
+  *#at(positions: readonly Position[]): Iterable<unknown> {
+    for (const position of positions) yield this.#append.get(position);
   }
 
   override async readAll(
@@ -105,6 +137,7 @@ const take = (
   placeOf: (event: StoredEvent) => number,
 ): StoredEvent[] => {
   const events: StoredEvent[] = [];
+  if (limit <= 0) return events;
   for (const row of rows) {
     for (const event of decodeAppend(row as AppendRow))
       if (placeOf(event) >= from) events.push(event);

@@ -35,6 +35,10 @@ export const encodeAppend = (commands: readonly CommandEvents[]): string => {
   return `[${rows}]`;
 };
 
+/** The keys of the commands of a stored append. */
+export const keysOfAppend = (payload: string): readonly string[] =>
+  (JSON.parse(payload) as readonly CommandRow[]).map(([key]) => key);
+
 /** The events of a stored append, in order. */
 export const decodeAppend = (row: AppendRow): StoredEvent[] => {
   const { name: stream, position_last, revision_last, count, payload } = row;

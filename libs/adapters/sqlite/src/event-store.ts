@@ -15,10 +15,12 @@ import {
   StoreUnavailable,
 } from '@scrip/kernel';
 import { SqliteEventLog } from './event-log.js';
-import { type AppendRow, decodeAppend, encodeAppend } from './event-rows.js';
+import { encodeAppend } from './event-rows.js';
 import type {
   AppendJob,
   AppendResult,
+  FindJob,
+  Found,
   FromWriter,
   SnapshotJob,
   ToWriter,
@@ -27,6 +29,9 @@ import type {
 
 /** Idempotency keys are remembered at least this long, and at most twice as long. */
 const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
+
+/** So many appends go to the writer at once, so that it writes them while this thread decides the next. */
+const JOBS_PER_MESSAGE = 32;
 
 /** How long an append that could not be written is told of, unless one succeeds: whoever stays away meanwhile comes back. */
 const REFUSED_SHOWN_MS = 10_000;
@@ -38,6 +43,8 @@ type Pending = Readonly<{
   resolve: (positions: readonly Position[]) => void;
   reject: (error: Error) => void;
 }>;
+
+type Finding = Readonly<{ resolve: (found: Found) => void; reject: (error: Error) => void }>;
 
 export type SqliteEventStoreOptions = Readonly<{
   /** The present, for the age of idempotency keys. */
@@ -56,12 +63,11 @@ export class SqliteEventStore extends EventStore {
   readonly #worker: Worker;
   readonly #options: SqliteEventStoreOptions;
   readonly #pending = new Map<number, Pending>();
+  readonly #finding = new Map<number, Finding>();
   readonly #log: FindingLog;
   #outbox: AppendJob[] = [];
   #snapshots: SnapshotJob[] = [];
   #flushing = false;
-  /** Whether appends are with the writer; what comes meanwhile goes to it together when they are done. */
-  #committing = false;
   #lastId = 0;
   #failure: string | undefined;
   #refused: Readonly<{ why: string; at: Instant }> | undefined;
@@ -147,13 +153,17 @@ export class SqliteEventStore extends EventStore {
     stream: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
-    return this.#log.findCommands(stream, keys);
+    const found = await this.#find(stream, keys);
+    return this.#log.commandsAt(found.keys);
   }
 
-  override readStream(
-    ...args: Parameters<EventLog['readStream']>
+  override async readStream(
+    stream: string,
+    from: Revision,
+    limit: number,
   ): Promise<readonly StoredEvent[]> {
-    return this.#log.readStream(...args);
+    const { positions } = await this.#find(stream, []);
+    return this.#log.streamEvents(stream, from, limit, positions);
   }
 
   override readAll(...args: Parameters<EventLog['readAll']>): Promise<readonly StoredEvent[]> {
@@ -187,9 +197,10 @@ export class SqliteEventStore extends EventStore {
   }
 
   #flushSoon(): void {
-    if (this.#flushing || this.#committing) return;
+    if (this.#outbox.length >= JOBS_PER_MESSAGE) this.#flush();
+    if (this.#flushing || this.#outbox.length + this.#snapshots.length === 0) return;
     this.#flushing = true;
-    // One message carries all that this turn of the event loop appends.
+    // One message carries what this turn of the event loop appends.
     setImmediate(() => {
       this.#flush();
     });
@@ -198,7 +209,6 @@ export class SqliteEventStore extends EventStore {
   #flush(): void {
     this.#flushing = false;
     if (this.#outbox.length === 0 && this.#snapshots.length === 0) return;
-    this.#committing = this.#outbox.length > 0;
     const message: ToWriter = {
       type: 'append',
       now: this.#options.now(),
@@ -210,16 +220,32 @@ export class SqliteEventStore extends EventStore {
     this.#send(message);
   }
 
+  /** Asks the writer for what the tables of the file may not say yet. */
+  #find(stream: string, keys: readonly string[]): Promise<Found> {
+    if (this.#failure !== undefined)
+      return Promise.reject(new StoreUnavailable('not_written', this.#failure));
+    this.#lastId += 1;
+    const job: FindJob = { id: this.#lastId, stream, keys };
+    // After the appends that were asked for before.
+    this.#flush();
+    this.#send({ type: 'find', job });
+    return new Promise((resolve, reject) => {
+      this.#finding.set(job.id, { resolve, reject });
+    });
+  }
+
   #send(message: ToWriter): void {
     this.#worker.postMessage(message);
   }
 
   #answered(message: FromWriter): void {
     if (message.type === 'closed') this.#closed?.();
+    if (message.type === 'found') {
+      const { id } = message.found;
+      this.#finding.get(id)?.resolve(message.found);
+      this.#finding.delete(id);
+    }
     if (message.type !== 'results') return;
-    // First, so that the writer has work while the answers are handed out.
-    this.#committing = false;
-    this.#flush();
     let last = LOG_START;
     for (const result of message.results) {
       if (result.result === 'appended') last = Math.max(last, result.position);
@@ -258,6 +284,9 @@ export class SqliteEventStore extends EventStore {
     for (const { reject } of this.#pending.values())
       reject(new StoreUnavailable('unknown', this.#failure));
     this.#pending.clear();
+    for (const { reject } of this.#finding.values())
+      reject(new StoreUnavailable('not_written', this.#failure));
+    this.#finding.clear();
     this.#closed?.();
   }
 }
@@ -271,37 +300,19 @@ type SnapshotBounds = Readonly<{
 
 /** The log, and what only the store's own side looks up in it. */
 class FindingLog extends SqliteEventLog {
-  readonly #position = this.db.prepare(
-    `SELECT coalesce(
-       (SELECT position FROM keys_0 WHERE stream = s.id AND key = ?2),
-       (SELECT position FROM keys_1 WHERE stream = s.id AND key = ?2)) AS position
-     FROM streams s WHERE s.name = ?1`,
-  );
-  readonly #append = this.db.prepare(
-    `SELECT a.position_last, a.revision_last, a.count, a.payload, s.name
-     FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
-  );
   readonly #snapshot = this.db.prepare(
     `SELECT * FROM snapshots WHERE stream = ? AND version = ? AND at <= ? AND position <= ?
      ORDER BY revision DESC LIMIT 1`,
   );
 
-  findCommands(
-    stream: string,
-    keys: readonly string[],
+  /** The events of commands by key, where they are known to be. */
+  commandsAt(
+    places: readonly (readonly [key: string, position: Position])[],
   ): ReadonlyMap<string, readonly StoredEvent[]> {
-    const found = new Map<string, StoredEvent[]>();
+    const found = new Map<string, StoredEvent[]>(places.map(([key]) => [key, []]));
     // Commands that came together are in one row; it is read once.
-    const positions = new Set<Position>();
-    for (const key of keys) {
-      const row = this.#position.get(stream, key) as { position: Position | null } | undefined;
-      if (row === undefined || row.position === null) continue;
-      positions.add(row.position);
-      found.set(key, []);
-    }
-    for (const position of positions)
-      for (const event of decodeAppend(this.#append.get(position) as AppendRow))
-        found.get(event.meta.key)?.push(event);
+    for (const position of new Set(places.map(([, position]) => position)))
+      for (const event of this.appendAt(position)) found.get(event.meta.key)?.push(event);
     return found;
   }
 

@@ -33,6 +33,20 @@ export const eventMigrations: readonly Migration[] = [
       ) STRICT;
     `);
   },
+  // Streams and keys are found by tables of their own, which follow the log at a distance (ADR 16).
+  (db: DatabaseSyncInstance): void => {
+    db.exec(`
+      CREATE TABLE stream_appends (
+        stream INTEGER NOT NULL, revision_last INTEGER NOT NULL, position_last INTEGER NOT NULL,
+        PRIMARY KEY (stream, revision_last)
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO stream_appends
+        SELECT stream, revision_last, position_last FROM appends ORDER BY stream, revision_last;
+      DROP INDEX appends_by_stream;
+      CREATE TABLE indexed (position INTEGER NOT NULL) STRICT;
+      INSERT INTO indexed SELECT coalesce(max(position_last), 0) FROM appends;
+    `);
+  },
 ];
 
 /** The folder was written by a newer program than this one. */

@@ -18,6 +18,9 @@ export type SnapshotJob = Readonly<{
   state: string;
 }>;
 
+/** Asks which of a stream's appends only the end of the log has, and at which positions keys of it are. */
+export type FindJob = Readonly<{ id: number; stream: string; keys: readonly string[] }>;
+
 export type ToWriter =
   | Readonly<{
       type: 'append';
@@ -25,6 +28,7 @@ export type ToWriter =
       jobs: readonly AppendJob[];
       snapshots: readonly SnapshotJob[];
     }>
+  | Readonly<{ type: 'find'; job: FindJob }>
   | Readonly<{ type: 'close' }>;
 
 /** How one append ended; `position` is that of its last event. */
@@ -34,10 +38,19 @@ export type AppendResult =
   | Readonly<{ id: number; result: 'duplicate'; keys: readonly string[] }>
   | Readonly<{ id: number; result: 'failed'; outcome: 'not_written' | 'unknown'; message: string }>;
 
+/** Where the appends are that a {@link FindJob} asked for. */
+export type Found = Readonly<{
+  id: number;
+  /** Of appends that the table of streams may not have. */
+  positions: readonly number[];
+  keys: readonly (readonly [key: string, position: number])[];
+}>;
+
 export type FromWriter =
   | Readonly<{ type: 'opened' }>
   | Readonly<{ type: 'failed'; message: string }>
   | Readonly<{ type: 'results'; results: readonly AppendResult[]; events: number; ms: number }>
+  | Readonly<{ type: 'found'; found: Found }>
   | Readonly<{ type: 'closed' }>;
 
 export type WriterOptions = Readonly<{

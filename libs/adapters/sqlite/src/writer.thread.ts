@@ -5,10 +5,14 @@ import {
   receiveMessageOnPort,
   workerData,
 } from 'node:worker_threads';
+import { keysOfAppend } from './event-rows.js';
 import { eventMigrations, openForWriting } from './schema.js';
+import { type IndexSlice, type Unindexed, UnindexedAppends } from './unindexed-appends.js';
 import type {
   AppendJob,
   AppendResult,
+  FindJob,
+  Found,
   FromWriter,
   SnapshotJob,
   ToWriter,
@@ -30,18 +34,19 @@ class Writer {
   readonly #db: DatabaseSyncInstance;
   readonly #options: WriterOptions;
   readonly #heads = new Map<string, Head>();
+  readonly #unindexed = new UnindexedAppends();
   #position: number;
-  #generation: { current: 0 | 1; since: number };
+  #generation: { readonly current: 0 | 1; readonly since: number };
   #broken: string | undefined;
   readonly #findStream: Statement;
   readonly #addStream: Statement;
   readonly #findHead: Statement;
   readonly #addAppend: Statement;
+  readonly #addToStream: Statement;
   readonly #findKey: readonly [Statement, Statement];
   readonly #addKey: readonly [Statement, Statement];
-  readonly #removeKey: readonly [Statement, Statement];
-  /** Whether the generation of keys before the current one has none, as in the ledger's first day. */
-  #formerIsEmpty: boolean;
+  /** Which generations of keys have any: where there are none, none is looked up. */
+  readonly #hasKeys: [boolean, boolean];
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -49,12 +54,7 @@ class Writer {
     if (options.pagesMax !== undefined)
       db.exec(`PRAGMA max_page_count = ${String(options.pagesMax)}`);
     this.#db = db;
-    this.#position =
-      (
-        db.prepare('SELECT max(position_last) AS last FROM appends').get() as {
-          last: number | null;
-        }
-      ).last ?? 0;
+    this.#position = lastOf(db.prepare('SELECT max(position_last) AS last FROM appends')) ?? 0;
     const { current, since } = db.prepare('SELECT current, since FROM key_generation').get() as {
       current: number;
       since: number;
@@ -62,19 +62,21 @@ class Writer {
     this.#generation = { current: current === 0 ? 0 : 1, since };
     this.#findStream = db.prepare('SELECT id FROM streams WHERE name = ?');
     this.#addStream = db.prepare('INSERT INTO streams (name) VALUES (?)');
-    this.#findHead = db.prepare('SELECT max(revision_last) AS last FROM appends WHERE stream = ?');
+    this.#findHead = db.prepare(
+      'SELECT max(revision_last) AS last FROM stream_appends WHERE stream = ?',
+    );
     this.#addAppend = db.prepare('INSERT INTO appends VALUES (?, ?, ?, ?, ?)');
+    this.#addToStream = db.prepare('INSERT OR IGNORE INTO stream_appends VALUES (?, ?, ?)');
     const find = (n: 0 | 1): Statement =>
-      db.prepare(`SELECT 1 FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
+      db.prepare(`SELECT position FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
     const add = (n: 0 | 1): Statement =>
-      db.prepare(`INSERT INTO keys_${String(n)} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`);
-    const remove = (n: 0 | 1): Statement =>
-      db.prepare(`DELETE FROM keys_${String(n)} WHERE stream = ? AND key = ? AND position = ?`);
+      db.prepare(`INSERT OR IGNORE INTO keys_${String(n)} VALUES (?, ?, ?)`);
+    const has = (n: 0 | 1): boolean =>
+      db.prepare(`SELECT 1 FROM keys_${String(n)} LIMIT 1`).get() !== undefined;
     this.#findKey = [find(0), find(1)];
     this.#addKey = [add(0), add(1)];
-    this.#removeKey = [remove(0), remove(1)];
-    this.#formerIsEmpty =
-      db.prepare(`SELECT 1 FROM keys_${String(1 - current)} LIMIT 1`).get() === undefined;
+    this.#hasKeys = [has(0), has(1)];
+    this.#readUnindexed();
   }
 
   close(): void {
@@ -86,102 +88,105 @@ class Writer {
   commit(now: number, jobs: readonly AppendJob[]): readonly AppendResult[] {
     if (this.#broken !== undefined)
       return jobs.map(({ id }) => failed(id, 'not_written', this.#broken));
-    const before = { position: this.#position, generation: this.#generation };
+    const before = this.#position;
+    const added: Unindexed[] = [];
     try {
-      this.#db.exec('BEGIN IMMEDIATE');
       this.#rotateKeys(now);
-      const results = jobs.map((job) => this.#append(job));
+      this.#db.exec('BEGIN IMMEDIATE');
+      const results = jobs.map((job) => this.#append(job, added));
       this.#db.exec('COMMIT');
       return results;
     } catch (error) {
-      this.#position = before.position;
-      // A change of generations was rolled back too: the file and the next start know nothing of it.
-      this.#generation = before.generation;
+      this.#position = before;
       this.#heads.clear();
-      return this.#rolledBack(jobs, error);
+      this.#unindexed.remove(added);
+      const failure = this.#rolledBack(error);
+      return jobs.map(({ id }) => failed(id, failure.outcome, failure.message));
     }
   }
 
-  /** Snapshots are a cache: whatever goes wrong here is no reason to stop. */
+  /** Saves snapshots together. They are a cache: whatever goes wrong here is no reason to stop. */
   saveSnapshots(snapshots: readonly SnapshotJob[]): void {
-    if (this.#broken !== undefined) return;
-    for (const { stream, version, revision, at, position, state } of snapshots)
-      try {
-        this.#db.exec('BEGIN IMMEDIATE');
-        this.#db
-          .prepare('INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)')
-          .run(stream, version, revision, at, position, state);
-        this.#db
-          .prepare(
-            `DELETE FROM snapshots WHERE stream = ?1 AND (version < ?2 OR (version = ?2 AND revision < ?3
-               AND EXISTS (SELECT 1 FROM snapshots later WHERE later.stream = ?1 AND later.version = ?2
-                 AND later.revision > snapshots.revision
-                 AND later.revision / ?4 = snapshots.revision / ?4)))`,
-          )
-          .run(stream, version, revision, SNAPSHOT_SPARSE_REVISIONS);
-        this.#db.exec('COMMIT');
-      } catch {
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      }
-  }
-
-  #rolledBack(jobs: readonly AppendJob[], error: unknown): readonly AppendResult[] {
-    const message = error instanceof Error ? error.message : String(error);
+    if (this.#broken !== undefined || snapshots.length === 0) return;
     try {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#transaction(() => {
+        for (const snapshot of snapshots) this.#saveSnapshot(snapshot);
+      });
     } catch {
-      this.#broken = `The event store stopped after a failed write (${message}). Restart the ledger`;
+      // What is left of the transaction is gone already.
     }
-    if (/full/i.test(message) && this.#broken === undefined)
-      return jobs.map(({ id }) =>
-        failed(id, 'not_written', 'The disk that holds the ledger is full; make room on it'),
-      );
-    // After a failed write or fsync nobody knows what the file holds: it is read anew by the next start only.
-    this.#broken = `The event store stopped after a failed write (${message}). Check the disk and restart the ledger`;
-    return jobs.map(({ id }) => failed(id, 'unknown', this.#broken));
   }
 
-  #append({ id, stream, expected, count, keys, payload }: AppendJob): AppendResult {
+  /** Moves a part of what has gathered into the tables that find streams and keys; more of it where they fall behind. */
+  index(): void {
+    if (this.#broken !== undefined) return;
+    try {
+      do {
+        const slice = this.#unindexed.next();
+        if (slice === undefined) return;
+        this.#addToTables(slice);
+      } while (this.#unindexed.isFull);
+    } catch (error) {
+      // On a full disk the log still says what the tables lack, and they are tried again after the next commit.
+      this.#rolledBack(error);
+    }
+  }
+
+  find({ id, stream, keys }: FindJob): Found {
+    const head = this.#head(stream);
+    if (head === undefined) return { id, positions: [], keys: [] };
+    return {
+      id,
+      positions: this.#unindexed.positionsOf(head.stream),
+      keys: keys.flatMap((key) => {
+        const position = this.#positionOf(head.stream, key);
+        return position === undefined ? [] : [[key, position] as const];
+      }),
+    };
+  }
+
+  #append(
+    { id, stream, expected, count, keys, payload }: AppendJob,
+    added: Unindexed[],
+  ): AppendResult {
     const head = this.#head(stream);
     if ((head?.revision ?? -1) !== expected) {
-      const known = head === undefined ? [] : keys.filter((key) => this.#knows(head.stream, key));
+      const known = head === undefined ? [] : this.#known(head.stream, keys);
       return known.length > 0
         ? { id, result: 'duplicate', keys: known }
         : { id, result: 'conflict' };
     }
+    const known = head === undefined ? [] : this.#known(head.stream, keys);
+    if (known.length > 0) return { id, result: 'duplicate', keys: known };
     const own = head ?? this.#newStream(stream);
     const position = this.#position + count;
-    const known = this.#claim(own.stream, keys, position);
-    if (known.length > 0) return { id, result: 'duplicate', keys: known };
-    this.#addAppend.run(position, own.stream, expected + count, count, payload);
+    const revision = expected + count;
+    this.#addAppend.run(position, own.stream, revision, count, payload);
+    const append = { stream: own.stream, revision, position, keys };
+    this.#unindexed.add(append);
+    added.push(append);
     this.#position = position;
-    own.revision = expected + count;
+    own.revision = revision;
     return { id, result: 'appended', position };
   }
 
-  /** Adds keys at a position, all or none; gives those that were there. New keys pay for no lookup but their insertion. */
-  #claim(stream: number, keys: readonly string[], position: number): readonly string[] {
-    const { current } = this.#generation;
-    const former = current === 0 ? 1 : 0;
-    if (!this.#formerIsEmpty && keys.some((key) => this.#isIn(former, stream, key)))
-      return keys.filter((key) => this.#knows(stream, key));
-    const add = this.#addKey[current];
-    const added: string[] = [];
-    const known: string[] = [];
-    for (const key of keys)
-      if (add.run(stream, key, position).changes > 0) added.push(key);
-      else known.push(key);
-    if (known.length > 0)
-      for (const key of added) this.#removeKey[current].run(stream, key, position);
-    return known;
+  /** Those of the keys that the stream has. */
+  #known(stream: number, keys: readonly string[]): readonly string[] {
+    return keys.filter((key) => this.#positionOf(stream, key) !== undefined);
   }
 
-  #isIn(generation: 0 | 1, stream: number, key: string): boolean {
-    return this.#findKey[generation].get(stream, key) !== undefined;
+  #positionOf(stream: number, key: string): number | undefined {
+    return (
+      this.#unindexed.positionOf(stream, key) ??
+      this.#positionIn(0, stream, key) ??
+      this.#positionIn(1, stream, key)
+    );
   }
 
-  #knows(stream: number, key: string): boolean {
-    return this.#isIn(0, stream, key) || this.#isIn(1, stream, key);
+  #positionIn(generation: 0 | 1, stream: number, key: string): number | undefined {
+    if (!this.#hasKeys[generation]) return undefined;
+    const row = this.#findKey[generation].get(stream, key) as { position: number } | undefined;
+    return row?.position;
   }
 
   #head(stream: string): Head | undefined {
@@ -189,8 +194,9 @@ class Writer {
     if (known !== undefined) return known;
     const found = this.#findStream.get(stream) as { id: number } | undefined;
     if (found === undefined) return undefined;
-    const { last } = this.#findHead.get(found.id) as { last: number | null };
-    return this.#remember(stream, { stream: found.id, revision: last ?? -1 });
+    const { id } = found;
+    const revision = this.#unindexed.revisionOf(id) ?? lastOf(this.#findHead, id) ?? -1;
+    return this.#remember(stream, { stream: id, revision });
   }
 
   #newStream(stream: string): Head {
@@ -204,17 +210,96 @@ class Writer {
     return head;
   }
 
+  /** Finds out of the log which appends the tables do not have. */
+  #readUnindexed(): void {
+    const rows = this.#db.prepare(
+      `SELECT stream, revision_last AS revision, position_last AS position, payload FROM appends
+       WHERE position_last > (SELECT position FROM indexed) ORDER BY position_last`,
+    );
+    for (const row of rows.iterate()) {
+      const { payload, ...append } = row as Omit<Unindexed, 'keys'> & { payload: string };
+      this.#unindexed.add({ ...append, keys: keysOfAppend(payload) });
+    }
+  }
+
+  #addToTables({ appends, keys, upTo }: IndexSlice): void {
+    const { current } = this.#generation;
+    this.#transaction(() => {
+      for (const { stream, revision, position } of appends)
+        this.#addToStream.run(stream, revision, position);
+      for (const [stream, key, position] of keys) this.#addKey[current].run(stream, key, position);
+      if (upTo !== undefined) this.#db.prepare('UPDATE indexed SET position = ?').run(upTo);
+    });
+    this.#hasKeys[current] = true;
+    this.#unindexed.done();
+  }
+
   /** Keys are kept for one to two generations: when the current is old enough, the other is emptied and takes over. */
   #rotateKeys(now: number): void {
     const { current, since } = this.#generation;
     if (since !== 0 && now - since < this.#options.keyGenerationMs) return;
-    const next = since === 0 || current === 1 ? 0 : 1;
-    if (since !== 0) this.#db.exec(`DELETE FROM keys_${String(next)}`);
-    this.#db.prepare('UPDATE key_generation SET current = ?, since = ?').run(next, now);
+    const isFirst = since === 0;
+    const next = isFirst || current === 1 ? 0 : 1;
+    // What has gathered is of the generation that ends.
+    for (let slice = this.#unindexed.next(true); slice !== undefined;) {
+      this.#addToTables(slice);
+      slice = this.#unindexed.next(true);
+    }
+    this.#transaction(() => {
+      if (!isFirst) this.#db.exec(`DELETE FROM keys_${String(next)}`);
+      this.#db.prepare('UPDATE key_generation SET current = ?, since = ?').run(next, now);
+    });
+    if (!isFirst) this.#hasKeys[next] = false;
     this.#generation = { current: next, since: now };
-    if (since !== 0) this.#formerIsEmpty = false;
+  }
+
+  #saveSnapshot({ stream, version, revision, at, position, state }: SnapshotJob): void {
+    this.#db
+      .prepare('INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)')
+      .run(stream, version, revision, at, position, state);
+    this.#db
+      .prepare(
+        `DELETE FROM snapshots WHERE stream = ?1 AND (version < ?2 OR (version = ?2 AND revision < ?3
+           AND EXISTS (SELECT 1 FROM snapshots later WHERE later.stream = ?1 AND later.version = ?2
+             AND later.revision > snapshots.revision
+             AND later.revision / ?4 = snapshots.revision / ?4)))`,
+      )
+      .run(stream, version, revision, SNAPSHOT_SPARSE_REVISIONS);
+  }
+
+  #transaction(write: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      write();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Ends what is left of a failed transaction, and says what that means for what it was to write. */
+  #rolledBack(error: unknown): Readonly<{ outcome: 'not_written' | 'unknown'; message: string }> {
+    const message = error instanceof Error ? error.message : String(error);
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      if (/full/i.test(message))
+        return {
+          outcome: 'not_written',
+          message: 'The disk that holds the ledger is full; make room on it',
+        };
+    } catch {
+      // As below.
+    }
+    // After a failed write or fsync nobody knows what the file holds: it is read anew by the next start only.
+    this.#broken = `The event store stopped after a failed write (${message}). Check the disk and restart the ledger`;
+    return { outcome: 'unknown', message: this.#broken };
   }
 }
+
+/** The one number, `last`, that a query answers; undefined where it is null. */
+const lastOf = (query: Statement, ...parameters: readonly number[]): number | undefined =>
+  (query.get(...parameters) as { last: number | null }).last ?? undefined;
 
 const failed = (
   id: number,
@@ -242,6 +327,7 @@ const serve = (port: MessagePort): void => {
   port.on('message', (first: ToWriter) => {
     const jobs: AppendJob[] = [];
     const snapshots: SnapshotJob[] = [];
+    const finds: FindJob[] = [];
     let now = 0;
     let closing = false;
     let message: ToWriter | undefined = first;
@@ -250,6 +336,10 @@ const serve = (port: MessagePort): void => {
       if (message.type === 'close') {
         closing = true;
         break;
+      }
+      if (message.type === 'find') {
+        finds.push(message.job);
+        continue;
       }
       ({ now } = message);
       jobs.push(...message.jobs);
@@ -261,7 +351,10 @@ const serve = (port: MessagePort): void => {
       const events = jobs.reduce((sum, { count }) => sum + count, 0);
       answer({ type: 'results', results, events, ms: performance.now() - started });
     }
+    // What was asked for may be of an append that came before.
+    for (const job of finds) answer({ type: 'found', found: writer.find(job) });
     writer.saveSnapshots(snapshots);
+    writer.index();
     if (closing) {
       writer.close();
       answer({ type: 'closed' });
