@@ -1,5 +1,6 @@
 import {
   type Credits,
+  type Own,
   type Projection,
   type TypeOf,
   type View,
@@ -12,7 +13,7 @@ import {
 } from '@scrip/kernel';
 import { accountIdOf, accountOf, tenantOf } from './account-key.js';
 import { type AccountEvent, type EventData, settings } from './account.messages.js';
-import { type MovementEvent, isScheduled, movementTypeOf, totalOf } from './movement.js';
+import { type MovementEvent, isScheduled, movementTypeOf } from './movement.js';
 import { microsOrZero, millis, signedMicros } from './view-codecs.js';
 
 const balanceDocument = record({
@@ -101,127 +102,104 @@ const opened = (
 };
 
 const evolveOpen = (
-  document: BalanceDocument,
+  document: Own<BalanceDocument>,
   event: Exclude<AccountEvent, { type: 'AccountOpened' }>,
 ): BalanceDocument => {
   switch (event.type) {
     case 'AccountConfigured':
-      return { ...document, settings: event.data, updated_at: event.at };
+      document.settings = event.data;
+      break;
     case 'AccountFrozen':
-      return { ...document, status: 'frozen', updated_at: event.at };
+      document.status = 'frozen';
+      break;
     case 'AccountUnfrozen':
-      return { ...document, status: 'open', updated_at: event.at };
+      document.status = 'open';
+      break;
     case 'AccountClosed':
-      return { ...document, status: 'closed', updated_at: event.at };
+      document.status = 'closed';
+      break;
     case 'LowBalanceReached':
       return document;
     default:
-      return evolveMoved(document, event);
+      move(document, event);
   }
+  document.updated_at = event.at;
+  return document;
 };
 
-const evolveMoved = (document: BalanceDocument, event: MovementEvent): BalanceDocument => {
+const move = (document: Own<BalanceDocument>, event: MovementEvent): void => {
+  const { balance, held, paid } = event.data;
+  document.balance = balance;
+  document.held = held;
+  document.paid = paid;
+  if (movementTypeOf(event) !== undefined) document.transactions += 1;
+  const totals: Own<Totals> = document.totals;
   switch (event.type) {
     case 'CreditsConsumed': {
       const { amount, overdrawn, month } = event.data;
-      return moved(document, event, consumed(document.totals, amount), {
-        month: used(document.month, month, amount),
-        overdrawn: document.overdrawn + overdrawn,
-      });
+      totals.consumed += amount;
+      use(document.month, month, amount);
+      if (overdrawn > 0n) document.overdrawn += overdrawn;
+      return;
     }
     case 'HoldCaptured': {
       const { amount, month } = event.data;
-      return moved(document, event, consumed(document.totals, amount), {
-        month: used(document.month, month, amount),
-      });
+      totals.consumed += amount;
+      use(document.month, month, amount);
+      return;
     }
     case 'CreditsPurchased':
     case 'CreditsGranted':
-      return moved(document, event, issued(document.totals, event), {
-        scheduled: document.scheduled + (isScheduled(event) ? event.data.lot.amount : 0n),
-        overdrawn: document.overdrawn - event.data.repaid,
-      });
-    case 'LotsActivated': {
-      const { lots } = event.data;
-      const repaid = lots.reduce((sum, lot) => sum + lot.repaid, 0n);
-      return moved(document, event, document.totals, {
-        scheduled: document.scheduled - totalOf(lots),
-        overdrawn: document.overdrawn - repaid,
-      });
-    }
-    case 'CreditsExpired': {
-      const { totals } = document;
-      const expired = totals.expired + event.data.amount;
-      return moved(document, event, { ...totals, expired }, {});
-    }
+      issue(totals, event);
+      if (isScheduled(event)) document.scheduled += event.data.lot.amount;
+      document.overdrawn -= event.data.repaid;
+      return;
+    case 'LotsActivated':
+      for (const { amount, repaid } of event.data.lots) {
+        document.scheduled -= amount;
+        document.overdrawn -= repaid;
+      }
+      return;
+    case 'CreditsExpired':
+      totals.expired += event.data.amount;
+      return;
     case 'ConsumptionRefunded': {
       const { amount, month, restored } = event.data;
-      const { totals } = document;
-      return moved(
-        document,
-        event,
-        { ...totals, refunded: totals.refunded + amount },
-        { month: used(document.month, month, -amount), overdrawn: document.overdrawn - restored },
-      );
+      totals.refunded += amount;
+      use(document.month, month, -amount);
+      document.overdrawn -= restored;
+      return;
     }
     case 'HoldPlaced':
     case 'HoldExtended':
     case 'HoldClosed':
-      return moved(document, event, document.totals, {});
   }
 };
 
 type Totals = BalanceDocument['totals'];
 
-const moved = (
-  document: BalanceDocument,
-  event: MovementEvent,
-  totals: Totals,
-  changes: Partial<Pick<BalanceDocument, 'scheduled' | 'overdrawn' | 'month'>>,
-): BalanceDocument => {
-  const { balance, held, paid } = event.data;
-  const rows = movementTypeOf(event) === undefined ? 0 : 1;
-  return {
-    ...document,
-    balance,
-    held,
-    paid,
-    totals,
-    transactions: document.transactions + rows,
-    updated_at: event.at,
-    scheduled: changes.scheduled ?? document.scheduled,
-    overdrawn: changes.overdrawn ?? document.overdrawn,
-    month: changes.month ?? document.month,
-  };
-};
-
-const consumed = (totals: Totals, amount: Credits): Totals => ({
-  ...totals,
-  consumed: totals.consumed + amount,
-});
-
-const issued = (
-  totals: Totals,
+const issue = (
+  totals: Own<Totals>,
   { type, data }: Extract<MovementEvent, { type: 'CreditsPurchased' | 'CreditsGranted' }>,
-): Totals => {
+): void => {
   const { amount } = data.lot;
-  if (type === 'CreditsGranted') return { ...totals, granted: totals.granted + amount };
-  return {
-    ...totals,
-    purchased: totals.purchased + amount,
-    purchased_usd_minor: totals.purchased_usd_minor + usdMinorOf(data.price),
-  };
+  if (type === 'CreditsGranted') {
+    totals.granted += amount;
+    return;
+  }
+  totals.purchased += amount;
+  totals.purchased_usd_minor += usdMinorOf(data.price);
 };
 
 /** What a price is in US cents; prices in another currency are not summed with them. */
 export const usdMinorOf = ({ minor, currency }: EventData<'CreditsPurchased'>['price']): number =>
   currency.toUpperCase() === 'USD' ? minor : 0;
 
-const used = (
-  month: BalanceDocument['month'],
-  name: string,
-  amount: Credits,
-): BalanceDocument['month'] => {
-  if (name === month.name) return { name, used: month.used + amount };
-  return name > month.name && amount > 0n ? { name, used: amount } : month;
+/** Counts in the latest month with use; what concerns an earlier one does not count. */
+const use = (month: Own<BalanceDocument['month']>, name: string, amount: Credits): void => {
+  if (name === month.name) month.used += amount;
+  else if (name > month.name && amount > 0n) {
+    month.name = name;
+    month.used = amount;
+  }
 };

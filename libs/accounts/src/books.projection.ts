@@ -1,5 +1,6 @@
 import {
   type Credits,
+  type Own,
   type Projection,
   type TypeOf,
   type View,
@@ -61,90 +62,72 @@ export const sumOfBooks = (books: BookDocument): Credits => {
 export const booksProjection: Projection<BookDocument, AccountEvent> = {
   view: booksView,
   keysOf: ({ event, stream }) => ('paid' in event.data ? [tenantOf(accountOf(stream))] : []),
-  evolve: (document, { event }, tenant) =>
+  evolve: (document, { event }, tenant) => {
+    const books: Own<BookDocument> = document ?? emptyBooks(tenant);
+    books.postings += 1;
     // Only movement events say what is paid, and only they have keys here.
-    posted(document ?? emptyBooks(tenant), event as MovementEvent),
+    post(books, event as MovementEvent);
+    return books;
+  },
 };
 
-const posted = (books: BookDocument, event: MovementEvent): BookDocument => {
-  const { free, held, overdrawn, consumed } = books;
-  const postings = books.postings + 1;
+const post = (books: Own<BookDocument>, event: MovementEvent): void => {
   switch (event.type) {
     case 'CreditsConsumed': {
-      const { amount, from } = event.data;
-      return {
-        ...books,
-        postings,
-        free: free - totalOf(from),
-        overdrawn: overdrawn - event.data.overdrawn,
-        consumed: consumed + amount,
-      };
+      const { amount, from, overdrawn } = event.data;
+      books.free -= totalOf(from);
+      books.overdrawn -= overdrawn;
+      books.consumed += amount;
+      return;
     }
     case 'HoldCaptured': {
       const { amount, from } = event.data;
-      return { ...books, postings, held: held - totalOf(from), consumed: consumed + amount };
+      books.held -= totalOf(from);
+      books.consumed += amount;
+      return;
     }
     case 'HoldPlaced':
     case 'HoldExtended': {
       const { amount, from } = event.data;
-      return { ...books, postings, free: free - totalOf(from), held: held + amount };
+      books.free -= totalOf(from);
+      books.held += amount;
+      return;
     }
     case 'HoldClosed': {
       const { amount, returned } = event.data;
-      return { ...books, postings, held: held - amount, free: free + totalOf(returned) };
+      books.held -= amount;
+      books.free += totalOf(returned);
+      return;
     }
     case 'CreditsExpired': {
       const { amount, lots } = event.data;
-      return { ...books, postings, free: free - totalOf(lots), expired: books.expired + amount };
+      books.free -= totalOf(lots);
+      books.expired += amount;
+      return;
     }
     case 'LotsActivated':
-      return activated({ ...books, postings }, event);
+      for (const { amount, repaid } of event.data.lots) {
+        books.scheduled -= amount;
+        books.free += amount - repaid;
+        books.overdrawn += repaid;
+      }
+      return;
     case 'ConsumptionRefunded': {
       const { amount, to, lots, restored } = event.data;
-      return {
-        ...books,
-        postings,
-        refunded: books.refunded - amount,
-        free: free + totalOf(to) + totalOf(lots),
-        overdrawn: overdrawn + restored,
-      };
+      books.refunded -= amount;
+      books.free += totalOf(to) + totalOf(lots);
+      books.overdrawn += restored;
+      return;
     }
     case 'CreditsPurchased':
-    case 'CreditsGranted':
-      return issued({ ...books, postings }, event);
+    case 'CreditsGranted': {
+      const { lot, repaid } = event.data;
+      const source: `issued_${LotOrigin}` = `issued_${lot.origin}`;
+      books[source] -= lot.amount;
+      books[isScheduled(event) ? 'scheduled' : 'free'] += lot.amount - repaid;
+      books.overdrawn += repaid;
+    }
   }
-};
-
-type SourceAccount = Extract<keyof BookDocument, `issued_${LotOrigin}`>;
-
-const issued = (
-  books: BookDocument,
-  event: Extract<MovementEvent, { type: 'CreditsPurchased' | 'CreditsGranted' }>,
-): BookDocument => {
-  const { lot, repaid } = event.data;
-  const source: SourceAccount = `issued_${lot.origin}`;
-  const arrived = lot.amount - repaid;
-  const place = isScheduled(event) ? 'scheduled' : 'free';
-  return {
-    ...books,
-    [source]: books[source] - lot.amount,
-    [place]: books[place] + arrived,
-    overdrawn: books.overdrawn + repaid,
-  };
-};
-
-const activated = (
-  books: BookDocument,
-  { data: { lots } }: Extract<MovementEvent, { type: 'LotsActivated' }>,
-): BookDocument => {
-  const amount = totalOf(lots);
-  const repaid = lots.reduce((sum, lot) => sum + lot.repaid, 0n);
-  return {
-    ...books,
-    scheduled: books.scheduled - amount,
-    free: books.free + amount - repaid,
-    overdrawn: books.overdrawn + repaid,
-  };
 };
 
 /** The books of a tenant to whom nothing has been issued yet. */

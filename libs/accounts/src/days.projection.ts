@@ -1,4 +1,13 @@
-import { type Projection, type TypeOf, type View, id, record, text, whole } from '@scrip/kernel';
+import {
+  type Own,
+  type Projection,
+  type TypeOf,
+  type View,
+  id,
+  record,
+  text,
+  whole,
+} from '@scrip/kernel';
 import { accountOf } from './account-key.js';
 import type { AccountEvent } from './account.messages.js';
 import { usdMinorOf } from './balance.projection.js';
@@ -44,44 +53,39 @@ export const daysProjection: Projection<DayDocument, AccountEvent> = {
     if (type === undefined) return document;
     // As above.
     const movement = event as MovementEvent;
-    const before = document ?? empty(accountOf(stream), movement.data.day);
-    const transactions = before.transactions + 1;
-    if (type === 'usage') {
-      // Only these events are usage.
-      const { amount } = (movement as UsageEvent).data;
-      return { ...before, transactions, used: before.used + amount };
-    }
-    const payments = before.payments + (usageTypes.has(type) ? 0 : 1);
-    return summed({ ...before, transactions, payments }, movement);
+    const after: Own<DayDocument> = document ?? empty(accountOf(stream), movement.data.day);
+    add(after, movement);
+    if (!usageTypes.has(type)) after.payments += 1;
+    after.transactions += 1;
+    return after;
   },
 };
 
-type UsageEvent = Extract<MovementEvent, { type: 'CreditsConsumed' | 'HoldCaptured' }>;
-
-const summed = (document: DayDocument, event: MovementEvent): DayDocument => {
+const add = (document: Own<DayDocument>, event: MovementEvent): void => {
   switch (event.type) {
     case 'CreditsConsumed':
     case 'HoldCaptured':
-      return { ...document, used: document.used + event.data.amount };
+      document.used += event.data.amount;
+      return;
     case 'CreditsPurchased': {
       const { lot, price } = event.data;
-      return {
-        ...document,
-        purchased: document.purchased + lot.amount,
-        purchased_usd_minor: document.purchased_usd_minor + usdMinorOf(price),
-      };
+      document.purchased += lot.amount;
+      document.purchased_usd_minor += usdMinorOf(price);
+      return;
     }
     case 'CreditsGranted':
-      return { ...document, granted: document.granted + event.data.lot.amount };
+      document.granted += event.data.lot.amount;
+      return;
     case 'ConsumptionRefunded':
-      return { ...document, refunded: document.refunded + event.data.amount };
+      document.refunded += event.data.amount;
+      return;
     case 'CreditsExpired':
-      return { ...document, expired: document.expired + event.data.amount };
+      document.expired += event.data.amount;
+      return;
     case 'LotsActivated':
     case 'HoldPlaced':
     case 'HoldExtended':
     case 'HoldClosed':
-      return document;
   }
 };
 

@@ -1,6 +1,7 @@
 import {
   type Credits,
   type Instant,
+  type Own,
   type Projection,
   type Recorded,
   type TypeOf,
@@ -103,17 +104,13 @@ export const lotsProjection: Projection<LotDocument, AccountEvent> = {
   evolve: (document, recorded, id) => {
     const account = accountOf(recorded.stream);
     const lotId = id.slice(account.length + 1);
-    const after =
-      document === undefined
-        ? issued(recorded, account, lotId)
-        : changed(document, recorded.event, lotId);
+    const after: Own<LotDocument> = document ?? issued(recorded, account, lotId);
+    if (document !== undefined) change(after, recorded.event, lotId);
     invariant(after.free >= 0n && after.held >= 0n, () => `lot ${id} would be negative`);
     const due = dueOf(after);
-    if (due === after.due) return after;
-    if (due !== undefined) return { ...after, due };
-    const settled: { -readonly [K in keyof LotDocument]: LotDocument[K] } = { ...after };
-    delete settled.due;
-    return settled;
+    if (due === undefined) delete after.due;
+    else after.due = due;
+    return after;
   },
 };
 
@@ -182,42 +179,51 @@ const newLot = (
   expired: 0n,
 });
 
-const changed = (document: LotDocument, event: AccountEvent, lotId: string): LotDocument => {
-  const { free, held } = document;
+const change = (document: Own<LotDocument>, event: AccountEvent, lotId: string): void => {
   switch (event.type) {
     case 'CreditsConsumed': {
       const amount = amountOf(event.data.from, lotId);
-      return { ...document, free: free - amount, consumed: document.consumed + amount };
+      document.free -= amount;
+      document.consumed += amount;
+      return;
     }
     case 'HoldPlaced':
     case 'HoldExtended': {
       const amount = amountOf(event.data.from, lotId);
-      return { ...document, free: free - amount, held: held + amount };
+      document.free -= amount;
+      document.held += amount;
+      return;
     }
     case 'HoldCaptured': {
       const amount = amountOf(event.data.from, lotId);
-      return { ...document, held: held - amount, consumed: document.consumed + amount };
+      document.held -= amount;
+      document.consumed += amount;
+      return;
     }
     case 'HoldClosed': {
       const amount = amountOf(event.data.returned, lotId);
-      return { ...document, free: free + amount, held: held - amount };
+      document.free += amount;
+      document.held -= amount;
+      return;
     }
     case 'CreditsExpired': {
       const amount = amountOf(event.data.lots, lotId);
-      return { ...document, free: free - amount, expired: document.expired + amount };
+      document.free -= amount;
+      document.expired += amount;
+      return;
     }
     case 'ConsumptionRefunded': {
       const amount = amountOf(event.data.to, lotId);
-      return { ...document, free: free + amount, refunded: document.refunded + amount };
+      document.free += amount;
+      document.refunded += amount;
+      return;
     }
     case 'LotsActivated': {
       const repaid = event.data.lots.find(({ lot_id }) => lot_id === lotId)?.repaid ?? 0n;
-      return {
-        ...document,
-        scheduled: false,
-        free: free - repaid,
-        repaid: document.repaid + repaid,
-      };
+      document.scheduled = false;
+      document.free -= repaid;
+      document.repaid += repaid;
+      return;
     }
     default:
       invariant(false, () => `${event.type} issues lot ${lotId} a second time`);

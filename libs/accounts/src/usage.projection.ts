@@ -1,4 +1,13 @@
-import { type Projection, type TypeOf, type View, id, record, text, whole } from '@scrip/kernel';
+import {
+  type Own,
+  type Projection,
+  type TypeOf,
+  type View,
+  id,
+  record,
+  text,
+  whole,
+} from '@scrip/kernel';
 import { accountOf, tenantOf } from './account-key.js';
 import type { AccountEvent } from './account.messages.js';
 import { microsOrZero } from './view-codecs.js';
@@ -55,15 +64,16 @@ export const usageProjection: Projection<UsageDocument, AccountEvent> = {
   evolve: (document, { event, stream }, id) => {
     switch (event.type) {
       case 'CreditsConsumed':
-      case 'HoldCaptured': {
-        const { month, service, amount } = event.data;
-        const before = document ?? empty(accountOf(stream), id, month, service);
-        return { ...before, credits: before.credits + amount, count: before.count + 1 };
-      }
+      case 'HoldCaptured':
       case 'ConsumptionRefunded': {
         const { month, service, amount } = event.data;
-        const before = document ?? empty(accountOf(stream), id, month, service);
-        return { ...before, refunded: before.refunded + amount };
+        const after: Own<UsageDocument> = document ?? empty(accountOf(stream), id, month, service);
+        if (event.type === 'ConsumptionRefunded') after.refunded += amount;
+        else {
+          after.credits += amount;
+          after.count += 1;
+        }
+        return after;
       }
       default:
         return document;

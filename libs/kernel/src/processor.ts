@@ -5,19 +5,21 @@ import type { Projection, Recorded } from './projection.js';
 import {
   type AnyView,
   type Generation,
-  type Versioned,
+  type Stored,
   ViewConflict,
   type ViewGroup,
   type ViewStore,
+  partsOf,
 } from './view-store.js';
 
 /** What a processor never goes beyond. */
 export const processorLimits = {
-  /** Events folded before a write while keeping up, and while far behind: larger batches rewrite fewer documents. */
-  batchLive: 2_000,
-  batchBehind: 20_000,
-  /** The same while a build grows beside live views, which must keep up meanwhile. */
-  batchBeside: 5_000,
+  /** Events folded before the live views are written. */
+  batchLive: 10_000,
+  /** Events folded by a build at a time, while the live views wait for their turn. */
+  batchBuild: 10_000,
+  /** Changed documents that a build holds before it writes them: the longer, the fewer times each is written. */
+  unwrittenMax: 50_000,
   /**
    * How long the live views gather events after a batch that was not full: so many times as long as it took, so that
    * they leave the machine to the commands, within these bounds.
@@ -27,8 +29,8 @@ export const processorLimits = {
   restMaxMs: 150,
   /** Events read at a time. */
   page: 2_000,
-  /** Documents kept in memory from batch to batch, so that those in use need not be read again. */
-  documentsKept: 20_000,
+  /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
+  documentsKept: 16_384,
   /** How often one batch is folded anew because another owner wrote first. */
   conflictsMax: 10,
   /** How often a failing batch is tried before the processor stops, and the first pause; doubled each time. */
@@ -60,8 +62,19 @@ type Folded = {
   readonly id: string;
   document: unknown;
   position: Position;
-  /** As it is stored. */
-  loaded: Versioned<unknown> | undefined;
+  stored: Stored | undefined;
+};
+
+/** Which documents the events of a page concern: the event of this place, the document of this. */
+type Concerns = Readonly<{ places: readonly number[]; documents: readonly Folded[] }>;
+
+/** What a build has in memory. */
+type Folding = {
+  readonly kept: Map<AnyView, KeptDocuments>;
+  /** Documents that are not written as they are. */
+  changed: Folded[];
+  /** The checkpoint that the store has. */
+  written: Position;
 };
 
 type Builds = readonly [live: Generation | undefined, build: Generation | undefined];
@@ -80,8 +93,8 @@ export class Processor<E extends Message> {
   #status: ProcessorStatus;
   #rebuildAsked = false;
   #waiting = new AbortController();
-  /** Documents as a build holds them, by its number and view. */
-  readonly #kept = new Map<number, Map<AnyView, Map<string, Folded>>>();
+  /** By the number of the build. */
+  readonly #foldings = new Map<number, Folding>();
 
   constructor(options: {
     readonly log: EventLog;
@@ -145,7 +158,7 @@ export class Processor<E extends Message> {
     if (generation === undefined) return LOG_START;
     for (let next: Generation | undefined = generation; next !== undefined;) {
       generation = next;
-      next = await this.#step(generation, processorLimits.batchBehind);
+      next = await this.#step(generation);
     }
     if (!generation.live) await this.#views.promote(generation);
     return generation.position;
@@ -184,14 +197,14 @@ export class Processor<E extends Message> {
       this.#rebuildAsked = false;
       build = await this.#views.begin(this.#subject.group);
     }
-    const live = before && ((await this.#step(before, limitOf(before, build))) ?? before);
-    const built = build && (await this.#step(build, limitOf(build, live)));
+    const live = before && ((await this.#step(before)) ?? before);
+    const built = build && (await this.#step(build));
     if (build === undefined || built !== undefined) {
       this.#running(built ?? live);
       return [live, built];
     }
     await this.#views.promote(build);
-    if (live !== undefined) this.#kept.delete(live.number);
+    if (live !== undefined) this.#foldings.delete(live.number);
     const promoted = { ...build, live: true };
     this.#running(promoted);
     return [promoted, undefined];
@@ -225,14 +238,16 @@ export class Processor<E extends Message> {
   }
 
   /** One batch: reads and folds page by page, then writes. Undefined at the end of the log. */
-  async #step(generation: Generation, limit: number): Promise<Generation | undefined> {
+  async #step(at: Generation): Promise<Generation | undefined> {
+    let generation = at;
     let failures = 0;
     for (let conflicts = 0; ;) {
       try {
-        return await this.#batch(generation, limit);
+        return await this.#batch(generation);
       } catch (error) {
         // Whatever went wrong, what is in memory may not be what is stored.
-        this.#kept.delete(generation.number);
+        generation = { ...generation, position: this.#foldingOf(generation).written };
+        this.#foldings.delete(generation.number);
         if (error instanceof PoisonEvent || this.#stop.signal.aborted) throw error;
         if (error instanceof ViewConflict) {
           conflicts += 1;
@@ -246,28 +261,28 @@ export class Processor<E extends Message> {
     }
   }
 
-  async #batch(generation: Generation, limit: number): Promise<Generation | undefined> {
-    const { category, projections } = this.#subject;
-    const changed: Folded[] = [];
-    const { position: before } = generation;
+  async #batch(generation: Generation): Promise<Generation | undefined> {
+    const { live, position: before } = generation;
+    const folding = this.#foldingOf(generation);
     const head = await this.#log.head();
     let position = before;
-    for (let left = limit; left > 0;) {
+    let isEnd = false;
+    for (let left = live ? processorLimits.batchLive : processorLimits.batchBuild; left > 0;) {
       const page = Math.min(processorLimits.page, left);
-      const events = await this.#log.readAll(position, page, category);
-      const recorded = this.#decode(events);
-      const keys = keysIn(projections, recorded);
-      for (const [index, projection] of projections.entries())
-        await this.#project(generation, projection, recorded, keys[index] ?? [], changed);
+      const events = await this.#log.readAll(position, page, this.#subject.category);
+      const rows = await this.#fold(generation, folding, this.#decode(events));
+      // Nobody reads a build, so its rows need not wait for the documents.
+      if (live) folding.changed.push(...rows);
+      else await this.#views.save(generation, rows, folding.written);
       position = events.at(-1)?.position ?? Math.max(position, head);
-      if (events.length < page) break;
+      isEnd = events.length < page;
+      if (isEnd) break;
       left -= events.length;
       await turn();
     }
-    if (position === before) return undefined;
-    await this.#views.save(generation, changed, position);
-    this.#written(generation, changed);
-    return { ...generation, position };
+    if (live || isEnd || folding.changed.length >= processorLimits.unwrittenMax)
+      await this.#write(generation, folding, position);
+    return position === before ? undefined : { ...generation, position };
   }
 
   #decode(events: readonly StoredEvent[]): readonly Recorded<E>[] {
@@ -281,99 +296,133 @@ export class Processor<E extends Message> {
     return recorded;
   }
 
-  /** Folds events into the documents that they concern; what changes is noted. */
-  async #project(
+  /** Folds events into the documents that they concern; gives what is written once. */
+  async #fold(
     generation: Generation,
-    projection: AnyProjection<E>,
+    folding: Folding,
     events: readonly Recorded<E>[],
-    keys: readonly (readonly string[])[],
-    changed: Folded[],
-  ): Promise<void> {
-    const { view, evolve } = projection;
-    const documents = await this.#documents(generation, view, keys);
-    for (const [index, event] of events.entries())
-      for (const id of keys[index] ?? [])
-        guarded(event, () => {
-          const one = documents?.get(id) ?? begin(view, id, undefined);
-          // A batch that was written before its checkpoint was lost comes again: the document has it already.
-          if (event.position <= one.position) return;
-          if (one.position === (one.loaded?.position ?? LOG_START)) changed.push(one);
-          one.document = evolve(one.document, event, id);
-          one.position = event.position;
-        });
+  ): Promise<readonly Folded[]> {
+    const rows: Folded[] = [];
+    for (const projection of this.#subject.projections) {
+      const changed = projection.view.appendOnly === true ? rows : folding.changed;
+      const concerns = await this.#concerns(generation, folding, projection, events);
+      fold(projection, events, concerns, changed);
+    }
+    return rows;
   }
 
-  /** The documents of these ids, in memory; undefined for a view whose documents are written once. */
-  async #documents(
+  /** The documents that events concern, from memory or, where they are not there, from the store. */
+  async #concerns(
     generation: Generation,
-    view: AnyView,
-    keys: readonly (readonly string[])[],
-  ): Promise<ReadonlyMap<string, Folded> | undefined> {
-    if (view.appendOnly === true) return undefined;
-    const documents = this.#keptOf(generation, view);
-    const missing: string[] = [];
-    for (const ids of keys)
-      for (const id of ids)
-        if (!documents.has(id)) {
-          documents.set(id, begin(view, id, undefined));
-          missing.push(id);
+    folding: Folding,
+    { view, keysOf }: AnyProjection<E>,
+    events: readonly Recorded<E>[],
+  ): Promise<Concerns> {
+    const kept = view.appendOnly === true ? undefined : keptOf(folding, view);
+    const places: number[] = [];
+    const documents: Folded[] = [];
+    const missing = new Map<string, Folded>();
+    for (const [place, event] of events.entries())
+      guarded(event, () => {
+        for (const id of keysOf(event)) {
+          let one = kept?.get(id);
+          if (one === undefined) {
+            one = { view, id, document: undefined, position: LOG_START, stored: undefined };
+            kept?.add(one);
+            if (kept !== undefined) missing.set(id, one);
+          }
+          places.push(place);
+          documents.push(one);
         }
-    if (missing.length > 0)
-      for (const [id, found] of await this.#views.load(generation, view, missing))
-        documents.set(id, begin(view, id, found));
-    return documents;
-  }
-
-  #keptOf({ number }: Generation, view: AnyView): Map<string, Folded> {
-    const kept = this.#kept.get(number) ?? new Map<AnyView, Map<string, Folded>>();
-    this.#kept.set(number, kept);
-    const documents = kept.get(view) ?? new Map<string, Folded>();
-    kept.set(view, documents);
-    return documents;
-  }
-
-  /** Remembers that documents were written, unless there are too many to keep. */
-  #written(generation: Generation, changed: readonly Folded[]): void {
-    let count = 0;
-    for (const documents of this.#kept.get(generation.number)?.values() ?? [])
-      count += documents.size;
-    if (count > processorLimits.documentsKept) this.#kept.delete(generation.number);
-    else
-      for (const one of changed) {
-        const { view, id, document, position } = one;
-        if (view.appendOnly === true) continue;
-        if (document === undefined) this.#keptOf(generation, view).delete(id);
-        else one.loaded = { document, position };
+      });
+    if (missing.size > 0)
+      for (const [id, found] of await this.#views.load(generation, view, [...missing.keys()])) {
+        const one = missing.get(id);
+        if (one === undefined) continue;
+        one.document = found.document;
+        one.position = found.position;
+        one.stored = { position: found.position, parts: partsOf(view, found.document) };
       }
+    return { places, documents };
+  }
+
+  #foldingOf({ number, position }: Generation): Folding {
+    const known = this.#foldings.get(number);
+    if (known !== undefined) return known;
+    const folding: Folding = { kept: new Map(), changed: [], written: position };
+    this.#foldings.set(number, folding);
+    return folding;
+  }
+
+  /** Writes what has changed, with the checkpoint, and remembers that it is written. */
+  async #write(generation: Generation, folding: Folding, position: Position): Promise<void> {
+    const { changed, kept, written } = folding;
+    if (position === written) return;
+    await this.#views.save(generation, changed, position);
+    folding.written = position;
+    folding.changed = [];
+    for (const one of changed) {
+      const { view, id, document } = one;
+      if (document === undefined) kept.get(view)?.remove(id);
+      else if (view.appendOnly !== true)
+        one.stored = { position: one.position, parts: partsOf(view, document) };
+    }
+    for (const documents of kept.values()) documents.age();
   }
 }
 
-/** How many events a build folds before it writes; `other` is one that waits meanwhile. */
-const limitOf = ({ live }: Generation, other: Generation | undefined): number => {
-  if (other !== undefined) return processorLimits.batchBeside;
-  return live ? processorLimits.batchLive : processorLimits.batchBehind;
+const keptOf = ({ kept }: Folding, view: AnyView): KeptDocuments => {
+  const documents = kept.get(view) ?? new KeptDocuments();
+  kept.set(view, documents);
+  return documents;
 };
 
-/** For each projection, the ids that each event concerns; event by event, because projections take the same ids apart. */
-const keysIn = <E extends Message>(
-  projections: readonly AnyProjection<E>[],
+/** Documents by id, as many as were used of late: what was not used since the last time there were too many is dropped. */
+class KeptDocuments {
+  #recent = new Map<string, Folded>();
+  #former = new Map<string, Folded>();
+
+  get(id: string): Folded | undefined {
+    const recent = this.#recent.get(id);
+    if (recent !== undefined) return recent;
+    const former = this.#former.get(id);
+    if (former !== undefined) this.#recent.set(id, former);
+    return former;
+  }
+
+  add(one: Folded): void {
+    this.#recent.set(one.id, one);
+  }
+
+  remove(id: string): void {
+    this.#recent.delete(id);
+    this.#former.delete(id);
+  }
+
+  /** Only between batches: what changed and is not written yet must not be dropped. */
+  age(): void {
+    if (this.#recent.size <= processorLimits.documentsKept) return;
+    this.#former = this.#recent;
+    this.#recent = new Map();
+  }
+}
+
+/** Folds events into the documents that they concern; what changes is noted. */
+const fold = <E extends Message>(
+  { evolve }: AnyProjection<E>,
   events: readonly Recorded<E>[],
-): readonly (readonly (readonly string[])[])[] => {
-  const keys: (readonly string[])[][] = projections.map(() => []);
-  for (const event of events)
-    guarded(event, () => {
-      for (const [index, { keysOf }] of projections.entries()) keys[index]?.push(keysOf(event));
-    });
-  return keys;
+  { places, documents }: Concerns,
+  changed: Folded[],
+): void => {
+  for (const [index, one] of documents.entries()) {
+    const event = events[places[index] ?? -1];
+    // A batch that was written before its checkpoint was lost comes again: the document has it already.
+    if (event === undefined || event.position <= one.position) continue;
+    if (one.position === (one.stored?.position ?? LOG_START)) changed.push(one);
+    one.document = guarded(event, () => evolve(one.document, event, one.id) as unknown);
+    one.position = event.position;
+  }
 };
-
-const begin = (view: AnyView, id: string, loaded: Versioned<unknown> | undefined): Folded => ({
-  view,
-  id,
-  document: loaded?.document,
-  position: loaded?.position ?? LOG_START,
-  loaded,
-});
 
 /** An event that cannot be decoded or folded; whoever mends it starts the processor again. */
 class PoisonEvent extends Error {

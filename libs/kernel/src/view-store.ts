@@ -34,6 +34,16 @@ export const keyOf = <D>(
   return key;
 };
 
+/** The parts of a document's keys, in the order that the view declares them. */
+export const partsOf = (
+  { parts }: AnyView,
+  document: unknown,
+): readonly (KeyPart | undefined)[] => {
+  const all: (KeyPart | undefined)[] = [];
+  for (const name in parts) all.push(parts[name]?.(document));
+  return all;
+};
+
 /** A view of whatever document: only the kernel and the adapters handle views without knowing their shape. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a codec both takes and gives its type, so no other type is a view of any document
 export type AnyView = View<any>;
@@ -64,14 +74,17 @@ export type Page<D> = Readonly<{ items: readonly D[]; cursor?: string }>;
 /** A document and the position of the last event folded into it. */
 export type Versioned<D> = Readonly<{ document: D; position: Position }>;
 
+/** Where a document stands in a store: the position it reflects there, and the {@link partsOf} it. */
+export type Stored = Readonly<{ position: Position; parts: readonly (KeyPart | undefined)[] }>;
+
 /** One document's new content; undefined removes it. */
 export type ViewWrite = Readonly<{
   view: AnyView;
   id: string;
   document: unknown;
   position: Position;
-  /** The document as it was loaded; undefined for one that was not there. */
-  loaded?: Versioned<unknown> | undefined;
+  /** The document as the store has it; undefined for one that is not there. */
+  stored?: Stored | undefined;
 }>;
 
 /** One build of a view group: the live one that readers see, or one that is being filled beside it. */
@@ -121,9 +134,10 @@ export abstract class ViewStore extends ViewReader {
   ): Promise<ReadonlyMap<string, Versioned<D>>>;
 
   /**
-   * Writes documents, each only over an older position, and then the checkpoint.
+   * Writes documents, each only over an older position, and then the checkpoint. Documents that are written once may be
+   * ahead of the checkpoint; they are passed over when they come again.
    *
-   * @throws ViewConflict when a document is no longer at the position it was loaded at.
+   * @throws ViewConflict when a document is no longer where the write says that it is stored.
    */
   abstract save(
     generation: Generation,

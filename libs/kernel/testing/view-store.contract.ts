@@ -12,6 +12,7 @@ import {
   type ViewWrite,
   id,
   optional,
+  partsOf,
   record,
   signedCredits,
   text,
@@ -57,14 +58,16 @@ const write = (
   at: string,
   document: Book | undefined,
   position: number,
-  loadedAt?: number,
-  loaded = aBook('x'),
+  storedAt?: number,
+  stored = aBook('x'),
 ): ViewWrite => ({
   view: books,
   id: at,
   document,
   position,
-  ...(loadedAt === undefined ? {} : { loaded: { document: loaded, position: loadedAt } }),
+  ...(storedAt === undefined
+    ? {}
+    : { stored: { position: storedAt, parts: partsOf(books, stored) } }),
 });
 
 const byTitle: RangeQuery = { index: 'title', prefix: ['a'], order: 'ascending', limit: 100 };
@@ -99,7 +102,7 @@ export const viewStoreContract = (
       expect(await reader.get(books, 'unknown')).toBeUndefined();
     });
 
-    it('replaces and removes a document that is where it was loaded', async () => {
+    it('replaces and removes a document that is where the write says', async () => {
       const generation = await live(aBook('x'), aBook('y'));
       const writes = [write('id0', aBook('z'), 5, 0), write('id1', undefined, 6, 1)];
       await store.save(generation, writes, 6);
@@ -126,6 +129,20 @@ export const viewStoreContract = (
       await store.save(generation, rows.slice(0, 1), 1);
       await store.save(generation, rows, 2);
       expect((await reader.range(entries, byTitle)).items).toHaveLength(2);
+    });
+
+    it('takes rows that are ahead of the checkpoint, and the same rows again with it', async () => {
+      const generation = await begun();
+      const rows = [1, 2, 3].map((n) => ({
+        ...write(`r${String(n)}`, aBook(String(n)), n),
+        view: entries,
+      }));
+      await store.save(generation, rows.slice(0, 2), LOG_START);
+      expect(await store.generations('library')).toMatchObject([{ position: LOG_START }]);
+      await store.save(generation, rows, 3);
+      await store.promote(generation);
+      const { items } = await reader.range(entries, byTitle);
+      expect(items.map(({ title }) => title)).toEqual(['1', '2', '3']);
     });
 
     it('writes many documents at once, and loads them by any of their ids', async () => {

@@ -173,11 +173,9 @@ export class SqliteViewStore extends ViewStore {
       else known.push(write);
     }
     this.#writing(() => {
-      const before = this.#read(generation.group).find(
-        ({ number }) => number === generation.number,
-      );
-      if (before === undefined) throw gone(generation);
-      for (const [view, own] of byView) this.#table(generation, view).write(own, before.position);
+      if (!this.#read(generation.group).some(({ number }) => number === generation.number))
+        throw gone(generation);
+      for (const [view, own] of byView) this.#table(generation, view).write(own);
       this.#db
         .prepare('UPDATE generations SET position = max(position, ?) WHERE number = ?')
         .run(checkpoint, generation.number);

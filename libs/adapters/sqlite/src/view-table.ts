@@ -2,9 +2,11 @@ import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 import {
   type AnyView,
   type KeyPart,
+  LOG_START,
   type Page,
   type Position,
   type RangeQuery,
+  type Stored,
   type Versioned,
   ViewConflict,
   type ViewWrite,
@@ -37,6 +39,9 @@ export class ViewTable {
   readonly #statements = new Map<string, Statement>();
   /** Prepared when first needed: a read-only connection never writes. */
   #rowsInserted: Statement | undefined;
+  #found: Statement | undefined;
+  #last: Statement | undefined;
+  readonly #updates = new Map<number, Statement>();
 
   constructor(db: DatabaseSyncInstance, generation: number, view: AnyView) {
     this.#db = db;
@@ -76,9 +81,8 @@ export class ViewTable {
       throw new Error(
         `${this.#view.name} is written once: its documents are found by its indexes only`,
       );
-    const found = this.#prepared(`SELECT position, document FROM ${this.name} WHERE id = ?`).get(
-      id,
-    ) as Row | undefined;
+    this.#found ??= this.#db.prepare(`SELECT position, document FROM ${this.name} WHERE id = ?`);
+    const found = this.#found.get(storable(id)) as Row | undefined;
     return found && { document: this.#decode(found), position: found.position };
   }
 
@@ -96,27 +100,36 @@ export class ViewTable {
     return { items, cursor: cursorOf(this.#view, query, place) };
   }
 
-  /** Writes documents, each where it was loaded; throws {@link ViewConflict} when one is not there. */
-  write(writes: readonly ViewWrite[], checkpoint: Position): void {
+  /** Writes documents, each where it is stored; throws {@link ViewConflict} when one is not there. */
+  write(writes: readonly ViewWrite[]): void {
     const added: ViewWrite[] = [];
+    const last = this.#lastRow();
     for (const write of writes)
-      // What is written once is there already when it comes again: rows and checkpoint are saved together.
-      if (this.#view.appendOnly === true && write.position <= checkpoint) continue;
-      else if (write.loaded !== undefined) this.#change(write, write.loaded);
+      if (write.position <= last) continue;
+      else if (write.stored !== undefined) this.#change(write, write.stored);
       else if (write.document !== undefined) added.push(write);
     if (this.#tie === 'id') added.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (let start = 0; start < added.length; start += ROWS_PER_INSERT)
       this.#insert(added.slice(start, start + ROWS_PER_INSERT));
   }
 
-  #change({ id, document, position }: ViewWrite, loaded: Versioned<unknown>): void {
+  /** The position of the last row that was written once: what is not after it is there. */
+  #lastRow(): Position {
+    if (this.#tie === 'id') return LOG_START;
+    this.#last ??= this.#db.prepare(
+      `SELECT position FROM ${this.name} ORDER BY rowid DESC LIMIT 1`,
+    );
+    return (this.#last.get() as Row | undefined)?.position ?? LOG_START;
+  }
+
+  #change({ id, document, position }: ViewWrite, stored: Stored): void {
     const { changes } =
       document === undefined
         ? this.#prepared(`DELETE FROM ${this.name} WHERE id = ? AND position = ?`).run(
             storable(id),
-            loaded.position,
+            stored.position,
           )
-        : this.#update(id, position, document, loaded);
+        : this.#update(id, position, document, stored);
     if (changes === 0) throw conflict(this.#view.name, id);
   }
 
@@ -125,20 +138,31 @@ export class ViewTable {
     id: string,
     position: Position,
     document: unknown,
-    loaded: Versioned<unknown>,
+    stored: Stored,
   ): ReturnType<Statement['run']> {
-    let set = '';
     const parameters: Parameter[] = [position];
-    for (const { column, of } of this.#parts) {
+    let which = 0;
+    for (const [place, { of }] of this.#parts.entries()) {
       const part = of(document);
-      if (part === of(loaded.document)) continue;
-      set += `${column} = ?, `;
+      if (part === stored.parts[place]) continue;
+      which |= 1 << place;
       parameters.push(storable(part ?? null));
     }
-    parameters.push(this.#view.codec.encode(document), storable(id), loaded.position);
-    return this.#prepared(
-      `UPDATE ${this.name} SET position = ?, ${set}document = ? WHERE id = ? AND position = ?`,
-    ).run(...parameters);
+    parameters.push(this.#view.codec.encode(document), storable(id), stored.position);
+    return this.#updating(which).run(...parameters);
+  }
+
+  /** The statement that sets the parts whose bits are set. */
+  #updating(which: number): Statement {
+    const known = this.#updates.get(which);
+    if (known !== undefined) return known;
+    const set = this.#parts.filter((_, place) => (which & (1 << place)) !== 0);
+    const statement = this.#db.prepare(
+      `UPDATE ${this.name} SET position = ?, ${set.map(({ column }) => `${column} = ?, `).join('')}document = ?
+       WHERE id = ? AND position = ?`,
+    );
+    this.#updates.set(which, statement);
+    return statement;
   }
 
   #insert(writes: readonly ViewWrite[]): void {
