@@ -17,7 +17,8 @@ const inEveryLife = (runs: number, check: (twin: Twin, life: Scenario) => void):
   );
 };
 
-const encoded = (account: Account): object => JSON.parse(snapshot.codec.encode(account)) as object;
+const encoded = (account: Account): object =>
+  JSON.parse(JSON.stringify(snapshot.codec.encode(account))) as object;
 
 /** An answer as far as callers see it. */
 const shown = ({ events, refusal }: Answer): object =>
@@ -177,7 +178,7 @@ const storedAndRead = (event: AccountEvent): AccountEvent =>
     event.type,
     accountEvents.versionOf(event.type),
     event.at,
-    JSON.parse(accountEvents.encode(event)),
+    JSON.parse(JSON.stringify(accountEvents.encode(event))),
   );
 
 const pickBooks = ({ balance, held }: { balance: bigint; held: bigint }): object => ({

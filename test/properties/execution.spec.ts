@@ -102,7 +102,7 @@ const stored = (events: readonly AccountEvent[]): readonly object[] =>
   events.map((event) => ({
     type: event.type,
     at: event.at,
-    data: JSON.parse(accounts.events.encode(event)) as unknown,
+    data: accounts.events.encode(event),
   }));
 
 const inEveryLife = async <T>(

@@ -46,7 +46,7 @@ describe('the snapshot of an account', () => {
       decider.initialState,
     );
     const kept = snapshot.codec.encode(account);
-    const read = snapshot.codec.decode(JSON.parse(kept));
+    const read = snapshot.codec.decode(structuredClone(kept));
     expect(read.portions).toBe(1);
     const next: AccountCommand = { type: 'SettleDue', at: 100_000, data: {} };
     expect(decider.decide(next, read)).toEqual(decider.decide(next, account));

@@ -9,7 +9,8 @@ const micros = (what: string, min: Credits | undefined): Codec<Credits> => ({
   encode: (value) => {
     if (typeof value !== 'bigint' || (min !== undefined && value < min))
       throw new CodecError(`expected ${what}, found ${String(value)}`);
-    return Number.isSafeInteger(Number(value)) ? value.toString() : `"${value.toString()}"`;
+    const micros = Number(value);
+    return Number.isSafeInteger(micros) ? micros : value.toString();
   },
   decode: (json) => {
     if (!Number.isSafeInteger(json) && !(typeof json === 'string' && /^-?\d{1,30}$/.test(json)))

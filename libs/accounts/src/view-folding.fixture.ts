@@ -30,7 +30,8 @@ export const foldViews = (batches: readonly (readonly Recorded<AccountEvent>[])[
             loaded.get(id) ?? (json === undefined ? json : view.codec.decode(JSON.parse(json)));
           loaded.set(id, evolve(before, recorded, id));
         }
-      for (const [id, document] of loaded) documents.set(id, view.codec.encode(document));
+      for (const [id, document] of loaded)
+        documents.set(id, JSON.stringify(view.codec.encode(document)));
     }
   return stored;
 };

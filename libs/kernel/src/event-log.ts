@@ -25,8 +25,8 @@ export type CommandMeta = Readonly<{
   cause?: string;
 }>;
 
-/** An event ready to be stored: checked, and `data` as JSON text. */
-export type NewEvent = Readonly<{ type: string; version: number; data: string }>;
+/** An event ready to be stored: checked, and of plain JSON. */
+export type NewEvent = Readonly<{ type: string; version: number; data: JsonObject }>;
 
 /** What one command wrote: its events share the instant and the meta. Never empty. */
 export type CommandEvents = Readonly<{

@@ -453,7 +453,7 @@ export class Execution {
       at: cached.at,
       position: cached.position,
       version: kind.snapshot.version,
-      state: kind.snapshot.codec.encode(cached.state),
+      state: JSON.stringify(kind.snapshot.codec.encode(cached.state)),
     });
   }
 

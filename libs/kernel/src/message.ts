@@ -24,8 +24,8 @@ export type Catalog<E extends Message> = Readonly<{
   types: readonly E['type'][];
   /** The version that events of this type are written at: one more than the upcasts it needs. */
   versionOf: (type: E['type']) => number;
-  /** The JSON text to store; throws {@link CodecError} when the event is not of its declared shape. */
-  encode: (event: E) => string;
+  /** The data to store; throws {@link CodecError} when the event is not of its declared shape. */
+  encode: (event: E) => JsonObject;
   /** Reads stored data of any version, and takes it over; throws {@link CodecError} on an unknown type or shape. */
   decode: (type: string, version: number, at: Instant, data: unknown) => E;
   /** What the data of a type is made of, for the reference. */
@@ -72,7 +72,7 @@ export const catalog = <const S extends Shapes>(
     types: [...codecs.keys()] as E['type'][],
     formOf: (type) => entry(type).codec.form,
     versionOf: (type) => 1 + entry(type).upcasts.length,
-    encode: ({ type, data }) => named(type, () => entry(type).codec.encode(data)),
+    encode: ({ type, data }) => named(type, () => entry(type).codec.encode(data) as JsonObject),
     decode: (type, version, at, data) =>
       named(type, () => {
         const { codec, upcasts: steps } = entry(type);

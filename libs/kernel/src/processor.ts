@@ -28,7 +28,7 @@ export const processorLimits = {
   restMinMs: 5,
   restMaxMs: 150,
   /** Events read at a time. */
-  page: 2_000,
+  page: 500,
   /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
   documentsKept: 16_384,
   /** How often one batch is folded anew because another owner wrote first. */

@@ -15,7 +15,7 @@ const command = (key: string, count = 1): CommandEvents => ({
   events: Array.from({ length: count }, (_, index) => ({
     type: 'Happened',
     version: 1,
-    data: JSON.stringify({ key, index, text: 'ünïcödé 💶' }),
+    data: { key, index, text: 'ünïcödé 💶' },
   })),
 });
 

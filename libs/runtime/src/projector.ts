@@ -3,6 +3,8 @@ import type { ProcessorStatus } from '@scrip/kernel';
 import type { FromProjector, ProjectorOptions, ToProjector } from './projector.protocol.js';
 
 const WAKE_MS = 2;
+/** What lives shortly may take so much memory before it is collected: folding makes much that is dropped at once. */
+const YOUNG_GENERATION_MIB = 96;
 
 /** The thread that keeps the views, as the main thread sees it. */
 export class Projector {
@@ -35,6 +37,7 @@ export class Projector {
   ): Promise<Projector> {
     const worker = new Worker(new URL('./projector.thread.js', import.meta.url), {
       workerData: options,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
     const projector = new Projector(worker, onStatus);
     await new Promise<void>((resolve, reject) => {

@@ -22,18 +22,13 @@ export type AppendRow = Readonly<{
 }>;
 
 /** The events of an append as the text that is stored. */
-export const encodeAppend = (commands: readonly CommandEvents[]): string => {
-  let rows = '';
-  for (const { meta, at, events } of commands) {
-    const { key, hash, actor, cause = null } = meta;
-    const about = JSON.stringify([key, hash, actor, cause, at]);
-    let own = '';
-    for (const { type, version, data } of events)
-      own += `${own === '' ? '' : ','}["${type}",${String(version)},${data}]`;
-    rows += `${rows === '' ? '' : ','}${about.slice(0, -1)},[${own}]]`;
-  }
-  return `[${rows}]`;
-};
+export const encodeAppend = (commands: readonly CommandEvents[]): string =>
+  JSON.stringify(
+    commands.map(({ meta: { key, hash, actor, cause = null }, at, events }): CommandRow => {
+      const own = events.map(({ type, version, data }) => [type, version, data] as const);
+      return [key, hash, actor, cause, at, own];
+    }),
+  );
 
 /** The keys of the commands of a stored append. */
 export const keysOfAppend = (payload: string): readonly string[] =>

@@ -24,7 +24,7 @@ const open = async (options: Partial<SqliteEventStoreOptions> = {}): Promise<Sql
 const command = (key: string, size = 1): CommandEvents => ({
   meta: { key, hash: 'h', actor: 'test' },
   at: now,
-  events: [{ type: 'Happened', version: 1, data: JSON.stringify({ text: 'x'.repeat(size) }) }],
+  events: [{ type: 'Happened', version: 1, data: { text: 'x'.repeat(size) } }],
 });
 
 beforeEach(() => {

@@ -255,7 +255,7 @@ describe('two processes on one stream', () => {
     let others = NO_STREAM;
     const raced = faulty(async (append) => {
       const meta = { key: `other${(others += 1)}`, hash: 'h', actor: 'other' };
-      const events = [{ type: 'Filled', version: 1, data: '{"amount":1}' }];
+      const events = [{ type: 'Filled', version: 1, data: { amount: 1 } }];
       await store.append('purse-a', others - 1, [{ meta, at: 1, events }]);
       return append();
     });

@@ -54,7 +54,7 @@ let processors: Processor<Counted>[] = [];
 const count = async (stream: string, expected: number, by: number): Promise<void> => {
   appended += 1;
   const meta = { key: String(appended), hash: 'h', actor: 'test' };
-  const data = { type: 'Counted', version: 1, data: JSON.stringify({ by }) };
+  const data = { type: 'Counted', version: 1, data: { by } };
   await log.append(`count-${stream}`, expected, [{ meta, at: 1, events: [data] }]);
 };
 

@@ -148,7 +148,7 @@ export class ViewTable {
       which |= 1 << place;
       parameters.push(storable(part ?? null));
     }
-    parameters.push(this.#view.codec.encode(document), storable(id), stored.position);
+    parameters.push(this.#encode(document), storable(id), stored.position);
     return this.#updating(which).run(...parameters);
   }
 
@@ -171,7 +171,7 @@ export class ViewTable {
       if (this.#tie === 'id') parameters.push(storable(id));
       parameters.push(position);
       for (const { of } of this.#parts) parameters.push(storable(of(document) ?? null));
-      parameters.push(this.#view.codec.encode(document));
+      parameters.push(this.#encode(document));
     }
     try {
       this.#inserting(writes.length).run(...parameters);
@@ -196,6 +196,10 @@ export class ViewTable {
     );
     if (rows === ROWS_PER_INSERT) this.#rowsInserted = statement;
     return statement;
+  }
+
+  #encode(document: unknown): string {
+    return JSON.stringify(this.#view.codec.encode(document));
   }
 
   #decode({ document }: Pick<Row, 'document'>): unknown {
