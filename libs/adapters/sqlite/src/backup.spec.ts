@@ -20,9 +20,7 @@ const open = async (where: string): Promise<SqliteEventStore> => {
 
 const append = async (store: SqliteEventStore, number: number): Promise<void> => {
   const meta = { key: `k${String(number)}`, hash: 'h', actor: 'test' };
-  const events = [
-    { type: 'Happened', version: 1, data: { text: 'x'.repeat(500) } },
-  ];
+  const events = [{ type: 'Happened', version: 1, data: { text: 'x'.repeat(500) } }];
   await store.append(`s${String(number)}`, NO_STREAM, [{ meta, at: 1, events }]);
 };
 

@@ -30,6 +30,8 @@ import type {
 /** Idempotency keys are remembered at least this long, and at most twice as long. */
 const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
 
+const UNINDEXED_KEYS_MAX = 16_384;
+
 /** So many appends go to the writer at once, so that it writes them while this thread decides the next. */
 const JOBS_PER_MESSAGE = 32;
 
@@ -54,6 +56,8 @@ export type SqliteEventStoreOptions = Readonly<{
   /** Told when the log has grown, and up to where. */
   onAppended?: (position: Position) => void;
   keyGenerationMs?: number;
+  /** How many keys gather at the end of the log before the tables that find streams and keys get them. */
+  unindexedKeysMax?: number;
   /** The most pages events.db may have; to rehearse a full disk. */
   pagesMax?: number;
 }>;
@@ -95,6 +99,7 @@ export class SqliteEventStore extends EventStore {
     const workerData: WriterOptions = {
       file,
       keyGenerationMs: options.keyGenerationMs ?? KEY_GENERATION_MS,
+      unindexedKeysMax: options.unindexedKeysMax ?? UNINDEXED_KEYS_MAX,
       ...(options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax }),
     };
     const worker = new Worker(new URL('./writer.thread.js', import.meta.url), { workerData });

@@ -1,7 +1,5 @@
-/** How many keys gather before they go into the tables together: neighbours then share the pages that are written. */
-const GATHERED_KEYS_MAX = 16_384;
-/** How many keys go into the tables at a time, so that no command waits long for it. */
-const SLICE_KEYS_MAX = 1_024;
+/** Slices in which what has gathered goes into the tables, so that no command waits long for it. */
+const SLICES = 16;
 
 /** An append of the log: its stream by number, its last revision and position, and the keys of its commands. */
 export type Unindexed = Readonly<{
@@ -29,6 +27,12 @@ export class UnindexedAppends {
   #older = new Gathered();
   #newer = new Gathered();
   #slices: IndexSlice[] = [];
+  readonly #keysMax: number;
+
+  /** `keysMax` keys gather before they go into the tables together: neighbours then share the pages that are written. */
+  constructor(keysMax: number) {
+    this.#keysMax = keysMax;
+  }
 
   add(append: Unindexed): void {
     this.#newer.add(append);
@@ -58,10 +62,10 @@ export class UnindexedAppends {
   next(all = false): IndexSlice | undefined {
     const [slice] = this.#slices;
     if (slice !== undefined) return slice;
-    if (this.#newer.isEmpty || (!all && this.#newer.keys < GATHERED_KEYS_MAX)) return undefined;
+    if (this.#newer.isEmpty || (!all && !this.isFull)) return undefined;
     this.#older = this.#newer;
     this.#newer = new Gathered();
-    this.#slices = this.#older.slices();
+    this.#slices = this.#older.slices(Math.ceil(this.#keysMax / SLICES));
     return this.#slices[0];
   }
 
@@ -73,7 +77,7 @@ export class UnindexedAppends {
 
   /** Whether so much has gathered that the tables must not fall further behind. */
   get isFull(): boolean {
-    return this.#newer.keys >= GATHERED_KEYS_MAX;
+    return this.#newer.keys >= this.#keysMax;
   }
 }
 
@@ -120,17 +124,17 @@ class Gathered {
     return this.#byStream.get(stream) ?? NONE;
   }
 
-  /** In the order of the tables. */
-  slices(): IndexSlice[] {
+  /** In the order of the tables, with so many keys in each. */
+  slices(keysMax: number): IndexSlice[] {
     const slices: { appends: Unindexed[]; keys: IndexedKey[]; upTo?: number }[] = [];
     let slice: (typeof slices)[number] | undefined;
     for (const stream of [...this.#byStream.keys()].sort((a, b) => a - b)) {
-      if (slice === undefined || slice.keys.length >= SLICE_KEYS_MAX)
+      if (slice === undefined || slice.keys.length >= keysMax)
         slices.push((slice = { appends: [], keys: [] }));
       const appends = this.of(stream);
       slice.appends.push(...appends);
       for (const key of keysOf(appends)) {
-        if (slice.keys.length >= SLICE_KEYS_MAX) slices.push((slice = { appends: [], keys: [] }));
+        if (slice.keys.length >= keysMax) slices.push((slice = { appends: [], keys: [] }));
         slice.keys.push(key);
       }
     }

@@ -57,6 +57,8 @@ export type WriterOptions = Readonly<{
   file: string;
   /** How long a generation of idempotency keys grows before the one before it is dropped. */
   keyGenerationMs: number;
+  /** How many keys gather at the end of the log before the tables get them. */
+  unindexedKeysMax: number;
   /** The most pages the file may have; to rehearse a full disk. */
   pagesMax?: number;
 }>;

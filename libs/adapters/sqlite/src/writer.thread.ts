@@ -34,7 +34,7 @@ class Writer {
   readonly #db: DatabaseSyncInstance;
   readonly #options: WriterOptions;
   readonly #heads = new Map<string, Head>();
-  readonly #unindexed = new UnindexedAppends();
+  readonly #unindexed: UnindexedAppends;
   #position: number;
   #generation: { readonly current: 0 | 1; readonly since: number };
   #broken: string | undefined;
@@ -50,6 +50,7 @@ class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#unindexed = new UnindexedAppends(options.unindexedKeysMax);
     const db = openForWriting(options.file, eventMigrations, 'FULL');
     if (options.pagesMax !== undefined)
       db.exec(`PRAGMA max_page_count = ${String(options.pagesMax)}`);
