@@ -22,11 +22,11 @@ export const processorLimits = {
   unwrittenMax: 50_000,
   /**
    * How long the live views gather events after a batch that was not full: so many times as long as it took, so that
-   * they leave the machine to the commands, within these bounds.
+   * they leave the machine to the commands, within these bounds; less where a reader waits.
    */
   restFactor: 3,
   restMinMs: 5,
-  restMaxMs: 150,
+  restMaxMs: 250,
   /** Events read at a time. */
   page: 500,
   /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
@@ -93,6 +93,7 @@ export class Processor<E extends Message> {
   #status: ProcessorStatus;
   #rebuildAsked = false;
   #waiting = new AbortController();
+  #resting: AbortController | undefined;
   /** By the number of the build. */
   readonly #foldings = new Map<number, Folding>();
 
@@ -142,6 +143,7 @@ export class Processor<E extends Message> {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#waiting.abort();
+    this.hurry();
     await this.#done;
   }
 
@@ -149,6 +151,11 @@ export class Processor<E extends Message> {
   rebuild(): void {
     this.#rebuildAsked = true;
     this.#waiting.abort();
+  }
+
+  /** Ends the rest between two batches: a reader waits for what has come meanwhile. */
+  hurry(): void {
+    this.#resting?.abort();
   }
 
   /** Brings the views to the head of the log once, and returns; for tests, tools and rebuilds. */
@@ -184,10 +191,12 @@ export class Processor<E extends Message> {
     }
   }
 
-  #rest(workedMs: number): Promise<void> {
+  async #rest(workedMs: number): Promise<void> {
     const { restFactor, restMinMs, restMaxMs } = processorLimits;
     const ms = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
-    return pause(ms, this.#stop.signal);
+    this.#resting = new AbortController();
+    if (!this.#stop.signal.aborted) await pause(ms, this.#resting.signal);
+    this.#resting = undefined;
   }
 
   /** One batch for the live build, and one for the build that grows beside it; that goes live when it has caught up. */

@@ -127,6 +127,11 @@ export class EmbeddedStores {
     });
   }
 
+  /** Says that a reader waits for the views. */
+  hurry(): void {
+    this.#projector.hurry();
+  }
+
   rebuild(group: string | undefined): void {
     this.#projector.rebuild(group);
   }

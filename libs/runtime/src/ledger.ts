@@ -186,7 +186,9 @@ export class Ledger {
 
   /** Waits until the views show what was written up to a position. @throws Refusal VIEW_BEHIND */
   viewsReach(group: 'accounts' | 'access', position: Position): Promise<void> {
-    return viewsReach(this.#stores.views, group, position);
+    return viewsReach(this.#stores.views, group, position, () => {
+      this.#stores.hurry();
+    });
   }
 
   health(): LedgerHealth {

@@ -5,6 +5,8 @@ export type ProjectorOptions = Readonly<{ eventsFile: string; viewsFile: string 
 
 export type ToProjector =
   | Readonly<{ type: 'wake' }>
+  /** A reader waits. */
+  | Readonly<{ type: 'hurry' }>
   | Readonly<{ type: 'rebuild'; group: string | undefined }>
   | Readonly<{ type: 'close' }>;
 

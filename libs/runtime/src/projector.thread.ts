@@ -32,6 +32,9 @@ const serve = (port: MessagePort): void => {
       case 'wake':
         log.wake();
         return;
+      case 'hurry':
+        for (const processor of processors) processor.hurry();
+        return;
       case 'rebuild':
         for (const processor of processors)
           if (message.group === undefined || message.group === processor.status.group)

@@ -64,6 +64,11 @@ export class Projector {
     }, WAKE_MS);
   }
 
+  /** Says that a reader waits for the views. */
+  hurry(): void {
+    if (this.#closed === undefined) this.#send({ type: 'hurry' });
+  }
+
   /** Builds the views of a group anew, or those of all. */
   rebuild(group: string | undefined): void {
     this.#send({ type: 'rebuild', group });

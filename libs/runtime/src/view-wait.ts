@@ -24,11 +24,15 @@ export const viewsBuilt = async (
   }
 };
 
-/** Waits until the views of a group show what was written up to a position; refuses with VIEW_BEHIND in the end. */
+/**
+ * Waits until the views of a group show what was written up to a position; refuses with VIEW_BEHIND in the end. `hurry`
+ * tells who keeps them that somebody waits.
+ */
 export const viewsReach = async (
   views: ViewReader,
   group: string,
   position: Position,
+  hurry?: () => void,
 ): Promise<void> => {
   const { waitMs, pollMs } = viewWaitLimits;
   for (let waited = 0; ; waited += pollMs) {
@@ -40,6 +44,8 @@ export const viewsReach = async (
         `The view has reached position ${String(reached)}, not yet ${String(position)}. Retry after a pause.`,
         { reached, wanted: position },
       );
+    // Each time: between two looks the views may have come to another rest.
+    hurry?.();
     await pause(pollMs);
   }
 };
