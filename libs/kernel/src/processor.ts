@@ -40,6 +40,8 @@ export const processorLimits = {
   restartPauseMs: 2_000,
 } as const;
 
+export type ProcessorLimits = { readonly [K in keyof typeof processorLimits]: number };
+
 /** A projection of whatever document. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a projection both takes and gives its document, so no other type is one of any document
 export type AnyProjection<E extends Message> = Projection<any, E>;
@@ -88,6 +90,7 @@ export class Processor<E extends Message> {
   readonly #views: ViewStore;
   readonly #subject: ProjectionGroup<E>;
   readonly #onStatus: (status: ProcessorStatus) => void;
+  readonly #limits: ProcessorLimits;
   readonly #stop = new AbortController();
   #done: Promise<void> | undefined;
   #status: ProcessorStatus;
@@ -101,12 +104,14 @@ export class Processor<E extends Message> {
     readonly log: EventLog;
     readonly views: ViewStore;
     readonly subject: ProjectionGroup<E>;
+    readonly limits?: Partial<ProcessorLimits>;
     /** Told after each batch, and when the processor stops. */
     readonly onStatus?: (status: ProcessorStatus) => void;
   }) {
     this.#log = options.log;
     this.#views = options.views;
     this.#subject = options.subject;
+    this.#limits = { ...processorLimits, ...options.limits };
     this.#onStatus = options.onStatus ?? ((): void => undefined);
     this.#status = {
       state: 'running',
@@ -135,7 +140,7 @@ export class Processor<E extends Message> {
         const { group, position } = this.#status;
         this.#report({ state: 'stopped', group, position, reason });
         if (error instanceof PoisonEvent) return;
-        await pause(processorLimits.restartPauseMs, this.#stop.signal);
+        await pause(this.#limits.restartPauseMs, this.#stop.signal);
       }
   }
 
@@ -187,12 +192,12 @@ export class Processor<E extends Message> {
       // What comes meanwhile is folded together, so that a steady trickle is not written event by event.
       const gained = live.position - (before?.position ?? LOG_START);
       if (gained === 0) await this.#news(live.position);
-      else if (gained < processorLimits.batchLive) await this.#rest(performance.now() - began);
+      else if (gained < this.#limits.batchLive) await this.#rest(performance.now() - began);
     }
   }
 
   async #rest(workedMs: number): Promise<void> {
-    const { restFactor, restMinMs, restMaxMs } = processorLimits;
+    const { restFactor, restMinMs, restMaxMs } = this.#limits;
     const ms = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
     this.#resting = new AbortController();
     if (!this.#stop.signal.aborted) await pause(ms, this.#resting.signal);
@@ -260,12 +265,12 @@ export class Processor<E extends Message> {
         if (error instanceof PoisonEvent || this.#stop.signal.aborted) throw error;
         if (error instanceof ViewConflict) {
           conflicts += 1;
-          if (conflicts > processorLimits.conflictsMax) throw error;
+          if (conflicts > this.#limits.conflictsMax) throw error;
           continue;
         }
         failures += 1;
-        if (failures === processorLimits.triesMax) throw error;
-        await pause(processorLimits.retryPauseMs * 2 ** (failures - 1));
+        if (failures === this.#limits.triesMax) throw error;
+        await pause(this.#limits.retryPauseMs * 2 ** (failures - 1));
       }
     }
   }
@@ -276,8 +281,8 @@ export class Processor<E extends Message> {
     const head = await this.#log.head();
     let position = before;
     let isEnd = false;
-    for (let left = live ? processorLimits.batchLive : processorLimits.batchBuild; left > 0;) {
-      const page = Math.min(processorLimits.page, left);
+    for (let left = live ? this.#limits.batchLive : this.#limits.batchBuild; left > 0;) {
+      const page = Math.min(this.#limits.page, left);
       const events = await this.#log.readAll(position, page, this.#subject.category);
       const rows = await this.#fold(generation, folding, this.#decode(events));
       // Nobody reads a build, so its rows need not wait for the documents.
@@ -289,7 +294,7 @@ export class Processor<E extends Message> {
       left -= events.length;
       await turn();
     }
-    if (live || isEnd || folding.changed.length >= processorLimits.unwrittenMax)
+    if (live || isEnd || folding.changed.length >= this.#limits.unwrittenMax)
       await this.#write(generation, folding, position);
     return position === before ? undefined : { ...generation, position };
   }
@@ -376,7 +381,7 @@ export class Processor<E extends Message> {
       else if (view.appendOnly !== true)
         one.stored = { position: one.position, parts: partsOf(view, document) };
     }
-    for (const documents of kept.values()) documents.age();
+    for (const documents of kept.values()) documents.age(this.#limits.documentsKept);
   }
 }
 
@@ -409,8 +414,8 @@ class KeptDocuments {
   }
 
   /** Only between batches: what changed and is not written yet must not be dropped. */
-  age(): void {
-    if (this.#recent.size <= processorLimits.documentsKept) return;
+  age(max: number): void {
+    if (this.#recent.size <= max) return;
     this.#former = this.#recent;
     this.#recent = new Map();
   }

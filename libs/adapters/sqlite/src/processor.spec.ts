@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 import {
   type MessageOf,
   NO_STREAM,
+  type Own,
   Processor,
   type ProjectionGroup,
   type View,
@@ -28,7 +30,16 @@ const tallies: View<Tally> = {
   parts: { name: ({ name }) => name },
   indexes: { name: ['name'] },
 };
-const group: ViewGroup = { name: 'counts', version: 1, views: [tallies] };
+/** What was counted, one row each. */
+type Line = Readonly<{ name: string; by: number; position: number }>;
+const lines: View<Line> = {
+  name: 'lines',
+  codec: record({ name: id(), by: whole(-1_000), position: whole(0) }),
+  parts: { name: ({ name }) => name, position: ({ position }) => position },
+  indexes: { name: ['name', 'position'] },
+  appendOnly: true,
+};
+const group: ViewGroup = { name: 'counts', version: 1, views: [tallies, lines] };
 const subject: ProjectionGroup<Counted> = {
   group,
   category: 'count',
@@ -37,10 +48,16 @@ const subject: ProjectionGroup<Counted> = {
     {
       view: tallies,
       keysOf: ({ stream }) => [stream],
-      evolve: (before: Tally | undefined, { event, stream }) => ({
-        name: stream,
-        total: (before?.total ?? 0) + event.data.by,
-      }),
+      evolve: (before: Tally | undefined, { event, stream }) => {
+        const after: Own<Tally> = before ?? { name: stream, total: 0 };
+        after.total += event.data.by;
+        return after;
+      },
+    },
+    {
+      view: lines,
+      keysOf: ({ position }) => [String(position)],
+      evolve: (_, { event, stream, position }) => ({ name: stream, by: event.data.by, position }),
     },
   ],
 };
@@ -90,6 +107,77 @@ afterEach(async () => {
 });
 
 describe('a processor', () => {
+  it('counts every event once, wherever writing fails and however the log is cut', async () => {
+    const streams = ['a', 'b', 'c', 'd', 'e'];
+    const save = views.save.bind(views);
+    let failures: ('none' | 'before' | 'after')[] = [];
+    views.save = async (...args): Promise<void> => {
+      const failure = failures.pop() ?? 'none';
+      if (failure === 'before') throw new Error('not written');
+      await save(...args);
+      if (failure === 'after') throw new Error('written, and the answer was lost');
+    };
+    const counted = new Map<string, number[]>(streams.map((stream) => [stream, []]));
+    const step = fc.record({
+      counts: fc.array(fc.tuple(fc.constantFrom(...streams), fc.nat(9)), { maxLength: 12 }),
+      // Fewer in a row than end a processor.
+      failures: fc.array(fc.constantFrom('none', 'before', 'after'), { maxLength: 4 }),
+      limits: fc.record({
+        page: fc.integer({ min: 1, max: 4 }),
+        batchLive: fc.integer({ min: 1, max: 6 }),
+        batchBuild: fc.integer({ min: 1, max: 6 }),
+        unwrittenMax: fc.integer({ min: 1, max: 4 }),
+        documentsKept: fc.nat(3),
+        retryPauseMs: fc.constant(0),
+      }),
+      rebuilds: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), async (steps) => {
+        for (const { counts, limits, rebuilds, ...more } of steps) {
+          for (const [stream, by] of counts) {
+            const before = counted.get(stream) ?? [];
+            await count(stream, before.length - 1, by);
+            before.push(by);
+          }
+          if (rebuilds) await views.begin(group);
+          failures = [...more.failures];
+          await new Processor({ log, views, subject, limits }).catchUp();
+        }
+        failures = [];
+        for (const [stream, all] of counted) {
+          const name = `count-${stream}`;
+          const shown = all.length === 0 ? undefined : all.reduce((sum, by) => sum + by, 0);
+          expect(await total(stream)).toBe(shown);
+          const query = {
+            index: 'name',
+            prefix: [name],
+            order: 'ascending',
+            limit: 9_999,
+          } as const;
+          const { items } = await views.range(lines, query);
+          expect(items.map(({ by }) => by)).toEqual(all);
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('rests between batches until a reader waits', async () => {
+    const restful = { restMinMs: 60_000, restMaxMs: 60_000 };
+    const running = new Processor({ log, views, subject, limits: restful });
+    processors.push(running);
+    await count('a', NO_STREAM, 1);
+    running.start();
+    await until(async () => (await views.generations('counts')).some(({ live }) => live));
+    await count('a', 0, 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(running.status.position).toBe(1);
+    running.hurry();
+    await until(() => running.status.position === 2);
+    expect(await total('a')).toBe(2);
+  });
+
   it('goes on from its checkpoint', async () => {
     await count('a', NO_STREAM, 2);
     expect(await processor().catchUp()).toBe(1);
