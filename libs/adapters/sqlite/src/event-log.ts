@@ -30,7 +30,7 @@ export class SqliteEventLog extends EventLog {
     );
     this.#unindexed = this.db.prepare(
       `SELECT position_last FROM appends WHERE position_last > (SELECT position FROM indexed)
-       AND stream = (SELECT id FROM streams WHERE name = ?) ORDER BY position_last`,
+       AND stream = (SELECT id FROM streams WHERE name = ?) AND revision_last >= ? ORDER BY position_last`,
     );
     this.#append = this.db.prepare(
       `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
@@ -52,7 +52,7 @@ export class SqliteEventLog extends EventLog {
     from: Revision,
     limit: number,
   ): Promise<readonly StoredEvent[]> {
-    const unindexed = this.#unindexed.all(stream) as { position_last: number }[];
+    const unindexed = this.#unindexed.all(stream, from) as { position_last: number }[];
     return this.streamEvents(
       stream,
       from,
@@ -61,7 +61,7 @@ export class SqliteEventLog extends EventLog {
     );
   }
 
-  /** Events of a stream: of the appends that its table has, and then of those at these positions. */
+  /** Events of a stream: of the appends that its table has, and then of those at these positions, which it may lack. */
   streamEvents(
     stream: string,
     from: Revision,

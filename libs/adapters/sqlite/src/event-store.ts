@@ -158,7 +158,7 @@ export class SqliteEventStore extends EventStore {
     stream: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
-    const found = await this.#find(stream, keys);
+    const found = await this.#find(stream, Number.MAX_SAFE_INTEGER, keys);
     return this.#log.commandsAt(found.keys);
   }
 
@@ -167,7 +167,7 @@ export class SqliteEventStore extends EventStore {
     from: Revision,
     limit: number,
   ): Promise<readonly StoredEvent[]> {
-    const { positions } = await this.#find(stream, []);
+    const { positions } = await this.#find(stream, from, []);
     return this.#log.streamEvents(stream, from, limit, positions);
   }
 
@@ -226,11 +226,11 @@ export class SqliteEventStore extends EventStore {
   }
 
   /** Asks the writer for what the tables of the file may not say yet. */
-  #find(stream: string, keys: readonly string[]): Promise<Found> {
+  #find(stream: string, from: Revision, keys: readonly string[]): Promise<Found> {
     if (this.#failure !== undefined)
       return Promise.reject(new StoreUnavailable('not_written', this.#failure));
     this.#lastId += 1;
-    const job: FindJob = { id: this.#lastId, stream, keys };
+    const job: FindJob = { id: this.#lastId, stream, from, keys };
     // After the appends that were asked for before.
     this.#flush();
     this.#send({ type: 'find', job });

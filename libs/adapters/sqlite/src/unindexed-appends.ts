@@ -48,9 +48,11 @@ export class UnindexedAppends {
     return this.#newer.positionOf(stream, key) ?? this.#older.positionOf(stream, key);
   }
 
-  /** The positions of a stream's appends, in order. */
-  positionsOf(stream: number): readonly number[] {
-    return [...this.#older.of(stream), ...this.#newer.of(stream)].map(({ position }) => position);
+  /** The positions of a stream's appends from a revision on, in order. */
+  positionsOf(stream: number, from: number): readonly number[] {
+    return [...this.#older.of(stream), ...this.#newer.of(stream)]
+      .filter(({ revision }) => revision >= from)
+      .map(({ position }) => position);
   }
 
   /** A stream's last revision; undefined where it has no append among these. */

@@ -18,8 +18,13 @@ export type SnapshotJob = Readonly<{
   state: string;
 }>;
 
-/** Asks which of a stream's appends only the end of the log has, and at which positions keys of it are. */
-export type FindJob = Readonly<{ id: number; stream: string; keys: readonly string[] }>;
+/** Asks which of a stream's appends from a revision on only the end of the log has, and where keys of the stream are. */
+export type FindJob = Readonly<{
+  id: number;
+  stream: string;
+  from: number;
+  keys: readonly string[];
+}>;
 
 export type ToWriter =
   | Readonly<{

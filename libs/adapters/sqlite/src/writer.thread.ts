@@ -133,12 +133,12 @@ class Writer {
     }
   }
 
-  find({ id, stream, keys }: FindJob): Found {
+  find({ id, stream, from, keys }: FindJob): Found {
     const head = this.#head(stream);
     if (head === undefined) return { id, positions: [], keys: [] };
     return {
       id,
-      positions: this.#unindexed.positionsOf(head.stream),
+      positions: this.#unindexed.positionsOf(head.stream, from),
       keys: keys.flatMap((key) => {
         const position = this.#positionOf(head.stream, key);
         return position === undefined ? [] : [[key, position] as const];
