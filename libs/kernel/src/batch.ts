@@ -1,5 +1,11 @@
 import type { StreamKind } from './decider.js';
-import type { CommandEvents, CommandMeta, StoredEvent, StoreUnavailable } from './event-log.js';
+import type {
+  CommandEvents,
+  CommandMeta,
+  NewEvent,
+  StoredEvent,
+  StoreUnavailable,
+} from './event-log.js';
 import type { Message } from './message.js';
 import type { Recorded } from './projection.js';
 import { Refusal, invariant } from './refusal.js';
@@ -27,23 +33,25 @@ export const decideAll = (
 ): readonly [readonly Message[], unknown] => {
   const all: Message[] = [];
   let state = before;
-  commands.forEach((command, index) => {
-    try {
+  let index = 0;
+  try {
+    for (const command of commands) {
       for (const event of decider.decide(command, state)) {
+        // What a request writes is stored with one instant.
+        invariant(
+          event.at === (all[0] ?? event).at,
+          () => 'The commands of one request are of different times',
+        );
         state = decider.evolve(state, event);
         all.push(event);
       }
-    } catch (error) {
-      throw error instanceof Refusal && commands.length > 1
-        ? new Refusal(error.code, error.message, { ...error.details, index })
-        : error;
+      index += 1;
     }
-  });
-  // What a request writes is stored with one instant.
-  invariant(
-    all.every(({ at }) => at === all[0]?.at),
-    () => 'The commands of one request are of different times',
-  );
+  } catch (error) {
+    throw error instanceof Refusal && commands.length > 1
+      ? new Refusal(error.code, error.message, { ...error.details, index })
+      : error;
+  }
   return [all, state];
 };
 
@@ -55,17 +63,12 @@ export const encodeBatch = (
   decided.flatMap(([meta, events]) => {
     const [first] = events;
     if (first === undefined) return [];
-    return [
-      {
-        meta,
-        at: first.at,
-        events: events.map((event) => ({
-          type: event.type,
-          version: catalog.versionOf(event.type),
-          data: catalog.encode(event),
-        })),
-      },
-    ];
+    const stored = events.map((event): NewEvent => ({
+      type: event.type,
+      version: catalog.versionOf(event.type),
+      data: catalog.encode(event),
+    }));
+    return { meta, at: first.at, events: stored };
   });
 
 /** The key was used for a request with another body. */

@@ -112,13 +112,13 @@ export class Execution {
    *
    * @throws Refusal when a rule says no, and with IDEMPOTENCY_KEY_REUSED, CONFLICT, OVERLOADED, STORE_UNAVAILABLE.
    */
-  async run<S, C extends Message, E extends Message>(
+  run<S, C extends Message, E extends Message>(
     kind: StreamKind<S, C, E>,
     request: CommandRequest<C>,
   ): Promise<CommandOutcome<E, S>> {
     const lane = this.#laneFor(kind as unknown as Kind, request.stream);
-    const outcome = await this.#enqueue(lane, request);
-    return outcome as CommandOutcome<E, S>;
+    // The lane's kind is this one, so its outcomes are of this kind.
+    return this.#enqueue(lane, request) as Promise<CommandOutcome<E, S>>;
   }
 
   /** The state of a stream now, or as it was at an instant or position, both included. */
