@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import helmet from '@fastify/helmet';
 import type { Ledger, LedgerConfig } from '@scrip/runtime';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -24,20 +23,6 @@ const serverLimits = {
   keepAliveMs: 72_000,
 } as const;
 
-/** What browsers are told; what only old ones heed is left out, because every answer carries it. */
-const browserHeaders = {
-  // Written once in addRequestHooks: helmet would put it together for every request.
-  contentSecurityPolicy: false,
-  crossOriginResourcePolicy: { policy: 'same-origin' },
-  originAgentCluster: false,
-  xDnsPrefetchControl: false,
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-  // Whoever puts https before the ledger says so there.
-  strictTransportSecurity: false,
-} as const;
-
 /** The server over a ledger; `listen` starts it, and `close` stops it while the ledger stays open. */
 export const createApp = async (
   ledger: Ledger,
@@ -56,7 +41,6 @@ export const createApp = async (
     problems,
   );
   const server = adapter.getInstance();
-  await server.register(helmet, browserHeaders);
   const limit = new RateLimit(config.rateLimitPerSecond, ledger.clock);
   addRequestHooks(server, { ledger, limit, log });
   const app = await NestFactory.create<NestFastifyApplication>(

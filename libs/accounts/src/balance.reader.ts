@@ -18,17 +18,13 @@ const DAY_MS = 86_400_000;
 
 /** What a balance reader never goes beyond, and what it assumes. */
 export const balanceReaderLimits = {
-  /** Lots, and holds, that may be due without having been settled by a timer: more than an account may have. */
+  /** Lots, and holds, that may be due or expire soon: more than an account may have open. */
   dueMax: 25_000,
-  /** Lots that are summed as expiring soon. */
-  expiringMax: 10_000,
   /** The time in which a lot expires soon. */
   expiringSoonMs: 30 * DAY_MS,
   /** The days whose use foretells how long the balance lasts. */
   forecastDays: 30,
 } as const;
-
-const PAGE = 1_000;
 
 /** What will expire soon: how much in all, and when first. */
 export type ExpiringSoon = Readonly<{ credits: Credits; before: Instant; first?: Instant }>;
@@ -70,16 +66,15 @@ export const readBalance = async (
 ): Promise<LiveBalanceReading | undefined> => {
   const document = await views.get(balanceView, account);
   if (document === undefined) return undefined;
-  const [{ sums, soon }, expiring, usedLately] = await Promise.all([
-    settledSums(views, document, now),
-    expiringFrom(views, account, now),
+  const [{ sums, soon }, usedLately] = await Promise.all([
+    settledSums(views, document, now, now + balanceReaderLimits.expiringSoonMs),
     usedInForecast(views, document, now),
   ]);
   const days = remainingDays(document, sums.balance, usedLately, now);
   return {
     account: document,
     ...standingOf(document.settings, document.month, sums, now),
-    expiringSoon: expiringSoonOf([...expiring, ...soon], now),
+    expiringSoon: expiringSoonOf(soon, now),
     ...(days === undefined ? {} : { remainingDays: days }),
   };
 };
@@ -135,25 +130,30 @@ export const readAccounts = (
 /** The sums that what is due changes. */
 export type Sums = Pick<BalanceDocument, 'balance' | 'held' | 'paid' | 'scheduled' | 'overdrawn'>;
 
-/** Sums with what is due settled, and what of it now waits for its expiry. */
+/** Sums with what is due settled, and what waits for its expiry. */
 type Settled = Readonly<{ sums: Sums; soon: readonly Expiring[] }>;
 
-/** An account's sums as they are once all that is due by an instant is settled. */
+/** An account's sums as they are once all that is due by an instant is settled, and what expires later but before another. */
 export const settledSums = async (
   views: ViewReader,
   { account, balance, held, paid, scheduled, overdrawn }: BalanceDocument,
   now: Instant,
+  before = now + 1,
 ): Promise<Settled> => {
-  const due = { index: 'account_due', prefix: [account], before: now + 1 } as const;
+  const due = { index: 'account_due', prefix: [account] } as const;
   const limits = { order: 'ascending', limit: balanceReaderLimits.dueMax } as const;
   const [lots, holds] = await Promise.all([
-    views.range(lotsView, { ...due, ...limits }),
-    views.range(holdsView, { ...due, ...limits }),
+    views.range(lotsView, { ...due, ...limits, before }),
+    // Where nothing is held, no hold changes anything.
+    held === 0n ? { items: [] } : views.range(holdsView, { ...due, ...limits, before: now + 1 }),
   ]);
   let settled: Settled = { sums: { balance, held, paid, scheduled, overdrawn }, soon: [] };
-  for (const lot of lots.items) settled = withLotSettled(settled, lot, now);
+  const expiring: Expiring[] = [];
+  for (const lot of lots.items)
+    if (lot.due === undefined || lot.due <= now) settled = withLotSettled(settled, lot, now);
+    else if (!lot.scheduled) expiring.push({ at: lot.due, credits: lot.free });
   for (const hold of holds.items) settled = await withHoldSettled(views, settled, hold, now);
-  return settled;
+  return { sums: settled.sums, soon: [...expiring, ...settled.soon] };
 };
 
 const withLotSettled = (
@@ -203,32 +203,6 @@ const withHoldSettled = async (
     sums: { ...sums, balance, paid, held: sums.held - hold.remaining },
     soon: [...soon, ...back],
   };
-};
-
-const expiringFrom = async (
-  views: ViewReader,
-  account: string,
-  now: Instant,
-): Promise<readonly Expiring[]> => {
-  const before = now + balanceReaderLimits.expiringSoonMs;
-  const expiring: Expiring[] = [];
-  let cursor: string | undefined;
-  for (let read = 0; read < balanceReaderLimits.expiringMax; read += PAGE) {
-    const page: Page<LotDocument> = await views.range(lotsView, {
-      index: 'account_due',
-      prefix: [account],
-      from: now + 1,
-      before,
-      order: 'ascending',
-      limit: PAGE,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    for (const { scheduled, free, due } of page.items)
-      if (!scheduled && due !== undefined) expiring.push({ at: due, credits: free });
-    ({ cursor } = page);
-    if (cursor === undefined) break;
-  }
-  return expiring;
 };
 
 const usedInForecast = async (

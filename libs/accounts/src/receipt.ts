@@ -1,52 +1,48 @@
-import {
-  type Credits,
-  type Instant,
-  type Position,
-  type Recorded,
-  invariant,
-  present,
-} from '@scrip/kernel';
+import { type Credits, type Instant, type Position, type Recorded, invariant } from '@scrip/kernel';
 import type { AccountCommand, AccountEvent, Portion } from './account.messages.js';
 import { type Account, type After, afterOf } from './account.state.js';
 import { totalOf } from './movement.js';
 
 /** What a command did, in full: made from its events alone, so that a repetition is answered as the first time. */
-export type AccountReceipt = Readonly<{
-  account_id: string;
-  transaction_id?: string;
-  hold_id?: string;
-  consumption_id?: string;
-  refund_id?: string;
+export type AccountReceipt = Facts &
+  Readonly<{
+    account_id: string;
+    balance: Credits;
+    held: Credits;
+    /** What can be spent: balance and credit line. */
+    available: Credits;
+    position: Position;
+    at: Instant;
+    dry_run: boolean;
+  }>;
+
+/** What depends on the command. Every receipt has every field: objects of one shape are the cheapest to make and read. */
+type Facts = Readonly<{
+  transaction_id: string | undefined;
+  hold_id: string | undefined;
+  consumption_id: string | undefined;
+  refund_id: string | undefined;
   /** The lots it opened. */
-  lot_ids?: readonly string[];
-  amount?: Credits;
+  lot_ids: readonly string[] | undefined;
+  amount: Credits | undefined;
   /** What each lot gave or took back. */
-  lots?: readonly Portion[];
+  lots: readonly Portion[] | undefined;
   /** How much of the amount went on the credit line. */
-  overdrawn?: Credits;
-  balance: Credits;
-  held: Credits;
-  /** What can be spent: balance and credit line. */
-  available: Credits;
-  position: Position;
-  at: Instant;
-  dry_run: boolean;
+  overdrawn: Credits | undefined;
 }>;
 
+const none: Facts = {
+  transaction_id: undefined,
+  hold_id: undefined,
+  consumption_id: undefined,
+  refund_id: undefined,
+  lot_ids: undefined,
+  amount: undefined,
+  lots: undefined,
+  overdrawn: undefined,
+};
+
 type Event = Recorded<AccountEvent>;
-type Facts = Partial<
-  Pick<
-    AccountReceipt,
-    | 'transaction_id'
-    | 'hold_id'
-    | 'consumption_id'
-    | 'refund_id'
-    | 'lot_ids'
-    | 'amount'
-    | 'lots'
-    | 'overdrawn'
-  >
->;
 
 /** What execution says of the commands that a receipt is for. */
 export type AccountOutcome = Readonly<{
@@ -80,9 +76,17 @@ export const receiptsOf = (
       () => `${account_id}: nothing says its books`,
     );
     const { balance, held, available } = after;
+    const facts = factsOf(type, events);
     return {
       account_id,
-      ...factsOf(type, events),
+      transaction_id: facts.transaction_id,
+      hold_id: facts.hold_id,
+      consumption_id: facts.consumption_id,
+      refund_id: facts.refund_id,
+      lot_ids: facts.lot_ids,
+      amount: facts.amount,
+      lots: facts.lots,
+      overdrawn: facts.overdrawn,
       balance,
       held,
       available,
@@ -142,7 +146,7 @@ const factsOf = (type: AccountCommand['type'], events: readonly Event[]): Facts 
     case 'UnfreezeAccount':
     case 'CloseAccount':
     case 'SettleDue':
-      return {};
+      return none;
   }
 };
 
@@ -152,7 +156,8 @@ const incoming = (events: readonly Event[]): Facts => {
   );
   const lots = came.map(({ lot: { lot_id, amount } }) => ({ lot_id, amount }));
   return {
-    ...present({ transaction_id: came[0]?.transaction_id }),
+    ...none,
+    transaction_id: came[0]?.transaction_id,
     lot_ids: lots.map(({ lot_id }) => lot_id),
     amount: totalOf(lots),
     lots,
@@ -160,40 +165,44 @@ const incoming = (events: readonly Event[]): Facts => {
 };
 
 const consumed = (events: readonly Event[]): Facts => {
-  const facts: { -readonly [K in keyof Facts]: Facts[K] } = {};
+  let first: EventOfUse['data'] | undefined;
   let amount = 0n;
   let overdrawn = 0n;
   let lots: readonly Portion[] = [];
   for (const { event } of events) {
     if (event.type !== 'CreditsConsumed' && event.type !== 'HoldCaptured') continue;
     const { data } = event;
+    first ??= data;
     amount += data.amount;
     lots = lots.length === 0 ? data.from : [...lots, ...data.from];
     if (event.type === 'CreditsConsumed') overdrawn += event.data.overdrawn;
-    if (facts.consumption_id !== undefined) continue;
-    facts.transaction_id = facts.consumption_id = data.consumption_id;
-    if (data.hold_id !== undefined) facts.hold_id = data.hold_id;
   }
-  facts.amount = amount;
-  facts.lots = lots;
-  if (overdrawn > 0n) facts.overdrawn = overdrawn;
-  return facts;
+  return {
+    transaction_id: first?.consumption_id,
+    hold_id: first?.hold_id,
+    consumption_id: first?.consumption_id,
+    refund_id: undefined,
+    lot_ids: undefined,
+    amount,
+    lots,
+    overdrawn: overdrawn > 0n ? overdrawn : undefined,
+  };
 };
 
 const reserved = (events: readonly Event[]): Facts => {
   for (const { event } of events)
     if (event.type === 'HoldPlaced' || event.type === 'HoldExtended') {
       const { hold_id, amount, from } = event.data;
-      return { hold_id, amount, lots: from };
+      return { ...none, hold_id, amount, lots: from };
     }
-  return {};
+  return none;
 };
 
 const released = (events: readonly Event[]): Facts => {
   const closed = events.findLast(({ event }) => event.type === 'HoldClosed')?.event;
-  if (closed?.type !== 'HoldClosed') return {};
+  if (closed?.type !== 'HoldClosed') return none;
   const { hold_id, amount, returned } = closed.data;
-  return { hold_id, amount, lots: returned };
+  return { ...none, hold_id, amount, lots: returned };
 };
 
 const refunded = (events: readonly Event[]): Facts => {
@@ -201,13 +210,16 @@ const refunded = (events: readonly Event[]): Facts => {
     if (event.type === 'ConsumptionRefunded') {
       const { refund_id, consumption_id, amount, to, lots } = event.data;
       return {
+        ...none,
         transaction_id: refund_id,
         refund_id,
         consumption_id,
         amount,
         lots: [...to, ...lots].map(({ lot_id, amount: part }) => ({ lot_id, amount: part })),
-        ...(lots.length > 0 ? { lot_ids: lots.map(({ lot_id }) => lot_id) } : {}),
+        lot_ids: lots.length > 0 ? lots.map(({ lot_id }) => lot_id) : undefined,
       };
     }
-  return {};
+  return none;
 };
+
+type EventOfUse = Extract<AccountEvent, { type: 'CreditsConsumed' | 'HoldCaptured' }>;

@@ -216,17 +216,19 @@ export class Ledger {
     await this.#stores.close();
   }
 
-  async #counted<T extends Readonly<{ replayed: boolean; dryRun: boolean }>>(
-    run: Promise<T>,
-  ): Promise<T> {
-    try {
-      const outcome = await run;
-      const { replayed, dryRun } = outcome;
-      this.metrics.command(replayed ? 'replayed' : dryRun ? 'dry_run' : 'accepted');
-      return outcome;
-    } catch (error) {
-      if (error instanceof Refusal) this.metrics.command('refused');
-      throw error;
-    }
+  /** Counts, beside it, how a run ends. */
+  #counted<T extends Ended>(run: Promise<T>): Promise<T> {
+    void run.then(this.#countOutcome, this.#countRefusal);
+    return run;
   }
+
+  readonly #countOutcome = ({ replayed, dryRun }: Ended): void => {
+    this.metrics.command(replayed ? 'replayed' : dryRun ? 'dry_run' : 'accepted');
+  };
+
+  readonly #countRefusal = (error: unknown): void => {
+    if (error instanceof Refusal) this.metrics.command('refused');
+  };
 }
+
+type Ended = Readonly<{ replayed: boolean; dryRun: boolean }>;

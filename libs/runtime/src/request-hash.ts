@@ -14,18 +14,50 @@ export const requestHash = (
 
 /** JSON with sorted names; `undefined` fields are left out, and big integers are marked as such. */
 const canonical = (value: unknown): string => {
-  if (typeof value === 'bigint') return `${String(value)}n`;
-  if (typeof value !== 'object' || value === null)
-    return value === undefined ? 'null' : JSON.stringify(value);
-  return Array.isArray(value) ? `[${value.map(canonical).join(',')}]` : fieldsOf(value);
+  switch (typeof value) {
+    case 'bigint':
+      return `${String(value)}n`;
+    case 'string':
+      return quoted(value);
+    case 'undefined':
+      return 'null';
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? `[${value.map(canonical).join(',')}]` : fieldsOf(value);
+    default:
+      return JSON.stringify(value);
+  }
 };
 
 const fieldsOf = (value: object, except?: string): string => {
   let fields = '';
-  for (const name of Object.keys(value).sort()) {
+  for (const name of namesOf(value)) {
     const field = (value as Readonly<Record<string, unknown>>)[name];
     if (field === undefined || name === except) continue;
-    fields += `${fields === '' ? '' : ','}${JSON.stringify(name)}:${canonical(field)}`;
+    fields += `${fields === '' ? '' : ','}${quoted(name)}:${canonical(field)}`;
   }
   return `{${fields}}`;
 };
+
+const FEW = 16;
+
+/** The names of an object's fields, sorted. Few are, as nearly always, put in order in place: `sort` copies them twice. */
+const namesOf = (value: object): readonly string[] => {
+  const names = Object.keys(value);
+  if (names.length > FEW) return names.sort();
+  for (let next = 1; next < names.length; next += 1)
+    for (let at = next; at > 0; at -= 1) {
+      const before = names[at - 1];
+      const name = names[at];
+      if (before === undefined || name === undefined || before <= name) break;
+      names[at - 1] = name;
+      names[at] = before;
+    }
+  return names;
+};
+
+/** ASCII that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/** A text as JSON writes it. */
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));

@@ -11,10 +11,12 @@ const freeObjectLimits = { bytesMax: 4_096, depthMax: 5 } as const;
 export const checkFreeObject = (value: unknown): void => {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Unparsable('must be an object');
-  if (isDeeper(value, freeObjectLimits.depthMax))
-    throw tooLarge(`${String(freeObjectLimits.depthMax)} levels deep`);
-  if (Buffer.byteLength(JSON.stringify(value)) > freeObjectLimits.bytesMax)
-    throw tooLarge(`${String(freeObjectLimits.bytesMax)} bytes of JSON`);
+  const { bytesMax, depthMax } = freeObjectLimits;
+  const bytes = bytesAtMost(value, depthMax);
+  if (bytes === undefined) throw tooLarge(`${String(depthMax)} levels deep`);
+  // Most are far too small for it to matter how many bytes they are exactly.
+  if (bytes > bytesMax && Buffer.byteLength(JSON.stringify(value)) > bytesMax)
+    throw tooLarge(`${String(bytesMax)} bytes of JSON`);
 };
 
 const tooLarge = (bound: string): Unparsable =>
@@ -22,10 +24,25 @@ const tooLarge = (bound: string): Unparsable =>
 
 const PLACE_MAX = 100;
 
-const isDeeper = (value: unknown, levels: number): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
+/** The longest that JSON makes of one unit of a text, `\\u0000`, and of a number, such as `-1.2345678901234567e+100`. */
+const UNIT_BYTES = 6;
+const NUMBER_BYTES = 24;
+/** Quotes, a colon and a comma. */
+const AROUND_BYTES = 4;
+
+/** A bound on the bytes that the JSON of parsed JSON has; undefined where it is of more than so many levels. */
+const bytesAtMost = (value: unknown, levels: number): number | undefined => {
+  if (typeof value === 'string') return value.length * UNIT_BYTES + AROUND_BYTES;
+  if (typeof value !== 'object' || value === null) return NUMBER_BYTES + AROUND_BYTES;
+  if (levels === 0) return undefined;
+  let bytes = AROUND_BYTES;
+  for (const name in value) {
+    const inner = bytesAtMost((value as Readonly<Record<string, unknown>>)[name], levels - 1);
+    if (inner === undefined) return undefined;
+    bytes += name.length * UNIT_BYTES + AROUND_BYTES + inner;
+  }
+  return bytes;
+};
 
 /** A lone surrogate or a NUL: text that is not Unicode, or that stores cut short. In a JSON text both are escapes. */
 const ILL_FORMED = /\p{Surrogate}|\0/u;
