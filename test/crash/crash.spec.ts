@@ -2,15 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { accounts } from '@scrip/accounts';
 import { SqliteEventStore } from '@scrip/adapters/sqlite';
-import { Execution } from '@scrip/kernel';
-import { byStream, expectAcknowledged, expectBooks, expectWholeLog, readLog } from './evidence.js';
+import { expectAcknowledged, expectReplays, expectWholeLog, readLog } from './evidence.js';
 import { ACCOUNTS, type Told, type Turns, firstTurns } from './load.js';
+import { CYCLES, RESTART_MS_MAX, timeoutMs } from './runs.js';
 import { childVictim } from './victim.js';
 
-const CYCLES = Number(process.env['SCRIP_CRASH_CYCLES'] ?? 50);
-const REOPEN_MS_MAX = 5_000;
 /** How long a process lives under load; one in five is killed while it opens. */
 const LIFE_MS = [150, 400] as const;
 const OPENING_MS = [0, 25] as const;
@@ -27,7 +24,7 @@ describe('the embedded ledger, killed again and again under load', () => {
       try {
         const file = join(folder, 'events.db');
         const { told, openedMs } = await killAgainAndAgain(file);
-        expect(Math.max(...openedMs)).toBeLessThan(REOPEN_MS_MAX);
+        expect(Math.max(...openedMs)).toBeLessThan(RESTART_MS_MAX);
         expect(told.filter(({ position }) => position !== undefined).length).toBeGreaterThan(
           CYCLES * 3,
         );
@@ -36,7 +33,7 @@ describe('the embedded ledger, killed again and again under load', () => {
         rmSync(folder, { recursive: true });
       }
     },
-    60_000 + CYCLES * 5_000,
+    timeoutMs,
   );
 });
 
@@ -82,17 +79,9 @@ const expectAllThere = async (file: string, told: readonly Told[]): Promise<void
     const log = await readLog(store);
     expectWholeLog(log);
     expectAcknowledged(log, told, (stream) => stream.slice('account-crash/'.length));
-    const execution = new Execution({ store, snapshots: store.snapshots, random: Math.random });
-    const streams = byStream(log);
-    expect(streams.size).toBe(ACCOUNTS);
-    for (const [stream, events] of streams) {
-      const replayed = expectBooks(events);
-      const { state, snapshotRevision } = await execution.stateAt(accounts, stream);
-      expect(snapshotRevision).toBeGreaterThan(0);
-      expect(accounts.snapshot.codec.encode(state)).toEqual(
-        accounts.snapshot.codec.encode(replayed),
-      );
-    }
+    const snapshots = [...(await expectReplays(store, log)).values()];
+    expect(snapshots).toHaveLength(ACCOUNTS);
+    expect(Math.min(...snapshots)).toBeGreaterThan(0);
   } finally {
     await store.close();
   }

@@ -1,6 +1,14 @@
 import { expect } from '@jest/globals';
 import { type Account, type AccountEvent, accounts } from '@scrip/accounts';
-import { type EventLog, LOG_START, type StoredEvent, recordedOf } from '@scrip/kernel';
+import type { SqliteEventStore } from '@scrip/adapters/sqlite';
+import {
+  type EventLog,
+  Execution,
+  LOG_START,
+  type Revision,
+  type StoredEvent,
+  recordedOf,
+} from '@scrip/kernel';
 import type { Told } from './load.js';
 
 const PAGE_EVENTS = 10_000;
@@ -18,9 +26,7 @@ export const readLog = async (log: EventLog): Promise<readonly StoredEvent[]> =>
 };
 
 /** The events of each stream. */
-export const byStream = (
-  events: readonly StoredEvent[],
-): ReadonlyMap<string, readonly StoredEvent[]> => {
+const byStream = (events: readonly StoredEvent[]): ReadonlyMap<string, readonly StoredEvent[]> => {
   const streams = new Map<string, StoredEvent[]>();
   for (const event of events) {
     const before = streams.get(event.stream);
@@ -45,7 +51,7 @@ export const expectWholeLog = (events: readonly StoredEvent[]): void => {
 /** Every acknowledged command is there, once, where its client was told; and none that was refused. */
 export const expectAcknowledged = (
   events: readonly StoredEvent[],
-  told: readonly Told[],
+  told: readonly Pick<Told, 'account' | 'key' | 'position' | 'refused'>[],
   accountIn: (stream: string) => string,
 ): void => {
   const ends = new Map<string, number>();
@@ -65,8 +71,27 @@ export const expectAcknowledged = (
   expect(wrong).toEqual([]);
 };
 
+/**
+ * Every account's replayed events tie, and lead to the state that its snapshot leads to. Resolves with the revisions
+ * of the snapshots, by stream.
+ */
+export const expectReplays = async (
+  store: SqliteEventStore,
+  log: readonly StoredEvent[],
+): Promise<ReadonlyMap<string, Revision>> => {
+  const execution = new Execution({ store, snapshots: store.snapshots, random: Math.random });
+  const { codec } = accounts.snapshot;
+  const snapshots = new Map<string, Revision>();
+  for (const [stream, events] of byStream(log)) {
+    const { state, snapshotRevision } = await execution.stateAt(accounts, stream);
+    expect(codec.encode(state)).toEqual(codec.encode(expectBooks(events)));
+    snapshots.set(stream, snapshotRevision);
+  }
+  return snapshots;
+};
+
 /** Replays an account: every event's books are checked as it is applied, and all of them together at the end. */
-export const expectBooks = (events: readonly StoredEvent[]): Account => {
+const expectBooks = (events: readonly StoredEvent[]): Account => {
   let state = accounts.decider.initialState;
   let [issued, consumed, expired] = [0n, 0n, 0n];
   for (const stored of events) {

@@ -36,6 +36,8 @@ export const createApp = async (
       bodyLimit: serverLimits.bodyBytesMax,
       requestTimeout: serverLimits.requestMs,
       keepAliveTimeout: serverLimits.keepAliveMs,
+      // What comes on an open connection while the server closes is answered, and the connection closed.
+      return503OnClosing: false,
       routerOptions: { maxParamLength: serverLimits.pathPartMax },
     },
     problems,

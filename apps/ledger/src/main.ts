@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { ConfigError, Ledger, type LedgerConfig, readConfig, restoreInto } from '@scrip/runtime';
 import { type Logger, destination, pino } from 'pino';
 import { createApp } from './app.js';
+import { stopServing } from './stop.js';
 import { welcome } from './welcome.js';
 
 /** How long what is in flight may take once the process is told to end. */
@@ -46,8 +47,7 @@ const serve = async (config: LedgerConfig): Promise<void> => {
       process.exit(1);
     }, SHUTDOWN_MS);
     timer.unref();
-    app
-      .close()
+    stopServing(app)
       .then(() => ledger.close())
       .then(
         () => {

@@ -71,6 +71,8 @@ export type Balance = Readonly<{
   paid: number;
   promotional: number;
   expiring_soon: number;
+  /** The instant that the balance is of. */
+  as_of: string;
   position: Position;
   message: string;
 }>;
@@ -99,8 +101,16 @@ export type Transaction = Readonly<{
   credits_used?: number;
   credits_refunded?: number;
   credits_expired?: number;
-  /** The account's balance after this movement. */
+  credits_held?: number;
+  credits_released?: number;
+  /** The account's balance after this movement, and what holds reserved. */
   balance_after?: number;
+  held_after?: number;
+  /** Where the movement is in the log, and what each lot gave or took. */
+  position: Position;
+  lots?: readonly LotPortion[];
+  hold_id?: string;
+  consumption_id?: string;
   service?: string;
   description?: string;
   reason?: string;
