@@ -229,8 +229,10 @@ export class Execution {
       const taken = this.#take(lane);
       try {
         await this.#runBatch(lane, taken);
-      } catch (error) {
+      } catch (thrown) {
         lane.cached = undefined;
+        // Reading the stream failed; an append answers for itself.
+        const error = thrown instanceof StoreUnavailable ? storeUnavailable(thrown) : thrown;
         for (const waiting of taken) this.#settle(lane, waiting, { error });
       }
     }
@@ -271,11 +273,9 @@ export class Execution {
       const loaded = this.#cached(lane) ?? (await this.#load(lane));
       const { batch, refused, dry, postponed } = this.#decide(lane, loaded, left);
       for (const [waiting, outcome] of dry) this.#settle(lane, waiting, { outcome });
-      const append = this.#append(lane, loaded, batch);
-      const [appended] =
-        refused.length === 0
-          ? [await append]
-          : await Promise.all([append, this.#answerRefused(lane, refused)]);
+      const appended = await this.#append(lane, loaded, batch);
+      // After the append: should looking them up fail, the others have their answers.
+      if (refused.length > 0) await this.#answerRefused(lane, refused);
       const again = batch.decided.map(({ waiting }) => waiting);
       switch (appended) {
         case 'appended':

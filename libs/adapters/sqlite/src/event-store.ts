@@ -167,6 +167,8 @@ export class SqliteEventStore extends EventStore {
     from: Revision,
     limit: number,
   ): Promise<readonly StoredEvent[]> {
+    // What is written can be read, though no more is taken.
+    if (this.#failure !== undefined) return this.#log.readStream(stream, from, limit);
     const { positions } = await this.#find(stream, from, []);
     return this.#log.streamEvents(stream, from, limit, positions);
   }
