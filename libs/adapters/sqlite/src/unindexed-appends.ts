@@ -9,7 +9,7 @@ export type Unindexed = Readonly<{
   keys: readonly string[];
 }>;
 
-export type IndexedKey = readonly [stream: number, key: string, position: number];
+type IndexedKey = readonly [stream: number, key: string, position: number];
 
 /** What is to be added to the tables at once. `upTo`: with it, all appends up to there are in them. */
 export type IndexSlice = Readonly<{
