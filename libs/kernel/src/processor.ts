@@ -21,12 +21,15 @@ export const processorLimits = {
   /** Changed documents that a build holds before it writes them: the longer, the fewer times each is written. */
   unwrittenMax: 50_000,
   /**
-   * How long the live views gather events after a batch that was not full: so many times as long as it took, so that
-   * they leave the machine to the commands, within these bounds; less where a reader waits.
+   * How long the live views gather events after a batch: so many times as long as it took, within these bounds, so that
+   * each document is written once for many events and the machine is left to the commands. Less where a reader waits,
+   * or when so many events have gathered.
    */
-  restFactor: 3,
+  restFactor: 8,
   restMinMs: 5,
-  restMaxMs: 250,
+  restMaxMs: 400,
+  restStepMs: 20,
+  gatheredMax: 4_000,
   /** Events read at a time. */
   page: 500,
   /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
@@ -192,16 +195,19 @@ export class Processor<E extends Message> {
       // What comes meanwhile is folded together, so that a steady trickle is not written event by event.
       const gained = live.position - (before?.position ?? LOG_START);
       if (gained === 0) await this.#news(live.position);
-      else if (gained < this.#limits.batchLive) await this.#rest(performance.now() - began);
+      else await this.#rest(live.position, performance.now() - began);
     }
   }
 
-  async #rest(workedMs: number): Promise<void> {
-    const { restFactor, restMinMs, restMaxMs } = this.#limits;
-    const ms = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
-    this.#resting = new AbortController();
-    if (!this.#stop.signal.aborted) await pause(ms, this.#resting.signal);
-    this.#resting = undefined;
+  async #rest(after: Position, workedMs: number): Promise<void> {
+    const { restFactor, restMinMs, restMaxMs, restStepMs, gatheredMax } = this.#limits;
+    const { signal } = (this.#resting = new AbortController());
+    if (this.#stop.signal.aborted) return;
+    let left = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
+    for (; left > 0 && !signal.aborted; left -= restStepMs) {
+      if ((await this.#log.head()) - after >= gatheredMax) return;
+      await pause(Math.min(left, restStepMs), signal);
+    }
   }
 
   /** One batch for the live build, and one for the build that grows beside it; that goes live when it has caught up. */

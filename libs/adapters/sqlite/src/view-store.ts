@@ -35,7 +35,7 @@ const viewLayout: readonly Migration[] = [
 const REREADS_MAX = 5;
 /** How much of views.db the writer keeps in memory, and how large its WAL grows before it is folded in. */
 const CACHE_KIB = 32_768;
-const WAL_PAGES = 4_000;
+const WAL_PAGES = 16_000;
 
 type GenerationRow = Readonly<{
   number: number;

@@ -104,11 +104,10 @@ export class ViewTable {
   write(writes: readonly ViewWrite[]): void {
     const added: ViewWrite[] = [];
     const last = this.#lastRow();
-    for (const write of writes)
+    for (const write of this.#tie === 'id' ? writes.toSorted(byId) : sortedButLast(writes))
       if (write.position <= last) continue;
       else if (write.stored !== undefined) this.#change(write, write.stored);
       else if (write.document !== undefined) added.push(write);
-    if (this.#tie === 'id') added.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (let start = 0; start < added.length; start += ROWS_PER_INSERT)
       this.#insert(added.slice(start, start + ROWS_PER_INSERT));
   }
@@ -250,6 +249,14 @@ const columnOf = (part: string): string => `k_${part}`;
 /** What is in an index: rows with all of its parts. */
 const present = (columns: readonly string[]): string =>
   columns.map((column) => `${column} IS NOT NULL`).join(' AND ');
+
+const byId = (a: ViewWrite, b: ViewWrite): number => (a.id < b.id ? -1 : 1);
+
+/** By id, because neighbours share pages; but the last row stays last, where it says how far the rows go. */
+const sortedButLast = (rows: readonly ViewWrite[]): readonly ViewWrite[] => [
+  ...rows.slice(0, -1).sort(byId),
+  ...rows.slice(-1),
+];
 
 const conflict = (view: string, id: string): ViewConflict =>
   new ViewConflict(`${view} ${id} was written by another owner meanwhile`);
