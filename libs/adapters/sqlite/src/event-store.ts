@@ -32,7 +32,7 @@ const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
 
 const UNINDEXED_KEYS_MAX = 16_384;
 
-/** So many appends go to the writer at once, so that it writes them while this thread decides the next. */
+/** So many appends go to the writer without waiting, so that it writes them while this thread decides the next. */
 const JOBS_PER_MESSAGE = 32;
 
 /** How long an append that could not be written is told of, unless one succeeds: whoever stays away meanwhile comes back. */
@@ -72,6 +72,8 @@ export class SqliteEventStore extends EventStore {
   #outbox: AppendJob[] = [];
   #snapshots: SnapshotJob[] = [];
   #flushing = false;
+  /** Appends that are with the writer. */
+  #committing = 0;
   #lastId = 0;
   #failure: string | undefined;
   #refused: Readonly<{ why: string; at: Instant }> | undefined;
@@ -205,7 +207,8 @@ export class SqliteEventStore extends EventStore {
 
   #flushSoon(): void {
     if (this.#outbox.length >= JOBS_PER_MESSAGE) this.#flush();
-    if (this.#flushing || this.#outbox.length + this.#snapshots.length === 0) return;
+    // Few appends wait for those with the writer: waking it, and a commit, cost more than they do.
+    if (this.#flushing || this.#committing > 0) return;
     this.#flushing = true;
     // One message carries what this turn of the event loop appends.
     setImmediate(() => {
@@ -216,6 +219,7 @@ export class SqliteEventStore extends EventStore {
   #flush(): void {
     this.#flushing = false;
     if (this.#outbox.length === 0 && this.#snapshots.length === 0) return;
+    this.#committing += this.#outbox.length;
     const message: ToWriter = {
       type: 'append',
       now: this.#options.now(),
@@ -253,6 +257,9 @@ export class SqliteEventStore extends EventStore {
       this.#finding.delete(id);
     }
     if (message.type !== 'results') return;
+    this.#committing -= message.results.length;
+    // First, so that the writer has work while the answers are handed out.
+    if (this.#committing === 0) this.#flush();
     let last = LOG_START;
     for (const result of message.results) {
       if (result.result === 'appended') last = Math.max(last, result.position);

@@ -49,6 +49,9 @@ export const eventMigrations: readonly Migration[] = [
   },
 ];
 
+/** How many pages the write-ahead log grows by before it is folded in: what is written often is then folded in once. */
+const WAL_PAGES = 4_000;
+
 /** The folder was written by a newer program than this one. */
 export class FolderTooNew extends Error {
   override readonly name = 'FolderTooNew';
@@ -62,7 +65,8 @@ export const openForWriting = (
 ): DatabaseSyncInstance => {
   const db = new DatabaseSync(file);
   db.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;`,
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;
+     PRAGMA wal_autocheckpoint = ${String(WAL_PAGES)};`,
   );
   const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (row.user_version > migrations.length) {

@@ -6,6 +6,7 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { keysOfAppend } from './event-rows.js';
+import { addingTo } from './many-rows.js';
 import { eventMigrations, openForWriting } from './schema.js';
 import { type IndexSlice, type Unindexed, UnindexedAppends } from './unindexed-appends.js';
 import type {
@@ -42,9 +43,9 @@ class Writer {
   readonly #addStream: Statement;
   readonly #findHead: Statement;
   readonly #addAppend: Statement;
-  readonly #addToStream: Statement;
+  readonly #addToStreams: ReturnType<typeof addingTo>;
   readonly #findKey: readonly [Statement, Statement];
-  readonly #addKey: readonly [Statement, Statement];
+  readonly #addKeys: readonly [ReturnType<typeof addingTo>, ReturnType<typeof addingTo>];
   /** Which generations of keys have any: where there are none, none is looked up. */
   readonly #hasKeys: [boolean, boolean];
 
@@ -67,15 +68,13 @@ class Writer {
       'SELECT max(revision_last) AS last FROM stream_appends WHERE stream = ?',
     );
     this.#addAppend = db.prepare('INSERT INTO appends VALUES (?, ?, ?, ?, ?)');
-    this.#addToStream = db.prepare('INSERT OR IGNORE INTO stream_appends VALUES (?, ?, ?)');
+    this.#addToStreams = addingTo(db, 'stream_appends');
     const find = (n: 0 | 1): Statement =>
       db.prepare(`SELECT position FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
-    const add = (n: 0 | 1): Statement =>
-      db.prepare(`INSERT OR IGNORE INTO keys_${String(n)} VALUES (?, ?, ?)`);
     const has = (n: 0 | 1): boolean =>
       db.prepare(`SELECT 1 FROM keys_${String(n)} LIMIT 1`).get() !== undefined;
     this.#findKey = [find(0), find(1)];
-    this.#addKey = [add(0), add(1)];
+    this.#addKeys = [addingTo(db, 'keys_0'), addingTo(db, 'keys_1')];
     this.#hasKeys = [has(0), has(1)];
     this.#readUnindexed();
   }
@@ -226,9 +225,10 @@ class Writer {
   #addToTables({ appends, keys, upTo }: IndexSlice): void {
     const { current } = this.#generation;
     this.#transaction(() => {
-      for (const { stream, revision, position } of appends)
-        this.#addToStream.run(stream, revision, position);
-      for (const [stream, key, position] of keys) this.#addKey[current].run(stream, key, position);
+      this.#addToStreams(
+        appends.map(({ stream, revision, position }) => [stream, revision, position] as const),
+      );
+      this.#addKeys[current](keys);
       if (upTo !== undefined) this.#db.prepare('UPDATE indexed SET position = ?').run(upTo);
     });
     this.#hasKeys[current] = true;
