@@ -71,7 +71,6 @@ export class SqliteEventStore extends EventStore {
   readonly #log: FindingLog;
   #outbox: AppendJob[] = [];
   #snapshots: SnapshotJob[] = [];
-  #flushing = false;
   /** Appends that are with the writer. */
   #committing = 0;
   #lastId = 0;
@@ -206,18 +205,12 @@ export class SqliteEventStore extends EventStore {
   }
 
   #flushSoon(): void {
-    if (this.#outbox.length >= JOBS_PER_MESSAGE) this.#flush();
-    // Few appends wait for those with the writer: waking it, and a commit, cost more than they do.
-    if (this.#flushing || this.#committing > 0) return;
-    this.#flushing = true;
-    // One message carries what this turn of the event loop appends.
-    setImmediate(() => {
-      this.#flush();
-    });
+    // A writer with nothing to do starts at once. While it commits, a few appends wait for it: waking it, and a commit,
+    // cost more than they do.
+    if (this.#committing === 0 || this.#outbox.length >= JOBS_PER_MESSAGE) this.#flush();
   }
 
   #flush(): void {
-    this.#flushing = false;
     if (this.#outbox.length === 0 && this.#snapshots.length === 0) return;
     this.#committing += this.#outbox.length;
     const message: ToWriter = {

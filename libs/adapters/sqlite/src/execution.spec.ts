@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 import {
   type CommandEvents,
   type CommandOutcome,
@@ -352,5 +353,85 @@ describe('memory', () => {
     await execution.close();
     await under;
     await expect(run(execution, 'Fill', 1)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+});
+
+const isUnknown = (outcome: PromiseSettledResult<unknown>): boolean =>
+  outcome.status === 'rejected' &&
+  outcome.reason instanceof Refusal &&
+  outcome.reason.details['outcome'] === 'unknown';
+
+describe('commands under faults', () => {
+  const notWritten = new StoreUnavailable('not_written', 'the disk is full');
+  const unknown = new StoreUnavailable('unknown', 'the connection was lost');
+  const small = { batchMax: 2, retryPauseMs: 0, conflictsMax: 100 };
+
+  it('take effect once at the most, and are answered with what they did, whoever else writes', async () => {
+    const step = fc.record({
+      type: fc.constantFrom('Fill', 'Spend', 'Spend'),
+      amount: fc.integer({ min: 1, max: 9 }),
+      dryRun: fc.boolean(),
+    } as const);
+    const fault = fc.constantFrom(
+      ...(['none', 'none', 'none', 'refuse', 'lose', 'lose unwritten', 'rival'] as const),
+    );
+    let streams = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 2, maxLength: 24 }),
+        fc.array(fault, { maxLength: 12 }),
+        async (steps, faults) => {
+          const stream = `purse-${String((streams += 1))}`;
+          const rivals = executionOn();
+          await run(rivals, 'Fill', 9, { stream });
+          let calm = false;
+          const unsure = faulty(async (append, attempt) => {
+            switch (calm ? 'none' : faults[attempt - 1]) {
+              case 'refuse':
+                throw notWritten;
+              case 'lose unwritten':
+                throw unknown;
+              case 'lose':
+                await append();
+                throw unknown;
+              case 'rival':
+                // Another process comes first, now or while the append is under way.
+                await run(executionOn(), 'Fill', 1, { stream });
+                return append();
+              default:
+                return append();
+            }
+          });
+          const execution = executionOn(unsure, small);
+          const outcomes = await Promise.allSettled(
+            steps.map(({ type, amount, dryRun }, index) =>
+              run(execution, type, amount, { key: `step-${String(index)}`, dryRun, stream }),
+            ),
+          );
+          calm = true;
+          // What is in memory is what the log says, once all is done.
+          const { state: known } = await run(execution, 'Fill', 1, { stream });
+          expect(known).toEqual((await executionOn().stateAt(purses, stream)).state);
+          const log = await store.readStream(stream, 0, 1_000);
+          const { state } = await executionOn().stateAt(purses, stream);
+          expect(state.events).toBe(log.length);
+          expect(state.balance).toBeGreaterThanOrEqual(0);
+          for (const [index, outcome] of outcomes.entries()) {
+            const written = log.filter(({ meta }) => meta.key === `step-${String(index)}`);
+            expect(written.length).toBeLessThanOrEqual(1);
+            if (isUnknown(outcome)) continue;
+            if (outcome.status === 'rejected' || outcome.value.dryRun) {
+              expect(written).toEqual([]);
+              continue;
+            }
+            const { events } = outcome.value;
+            expect(written.map(({ revision, position }) => [revision, position])).toEqual(
+              events.map(({ revision, position }) => [revision, position]),
+            );
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });

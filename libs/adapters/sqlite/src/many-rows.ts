@@ -3,17 +3,17 @@ import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 /** Rows added by one statement, so that the way into SQLite is paid once for many. */
 const ROWS_PER_STATEMENT = 32;
 
-type Cell = string | number;
+type Row = readonly (string | number)[];
 
-/** Adds rows of three columns to a table; those that are there stay as they are. */
-export const addingTo = (
+/** Adds rows, all as long as `columns` says; `into` says where, and what to do with those that are there. */
+export const addingRows = (
   db: DatabaseSyncInstance,
-  table: string,
-): ((rows: readonly (readonly [Cell, Cell, Cell])[]) => void) => {
+  into: string,
+  columns: number,
+): ((rows: readonly Row[]) => void) => {
+  const row = `(${Array(columns).fill('?').join(', ')})`;
   const adding = (count: number): ReturnType<DatabaseSyncInstance['prepare']> =>
-    db.prepare(
-      `INSERT OR IGNORE INTO ${table} VALUES ${Array(count).fill('(?, ?, ?)').join(', ')}`,
-    );
+    db.prepare(`${into} VALUES ${Array(count).fill(row).join(', ')}`);
   const many = adding(ROWS_PER_STATEMENT);
   const one = adding(1);
   return (rows) => {

@@ -87,7 +87,9 @@ const NONE: readonly Unindexed[] = [];
 
 class Gathered {
   readonly #byStream = new Map<number, Unindexed[]>();
-  readonly #positions = new Map<string, number>();
+  /** By key alone: two streams hardly ever share one, and no text need be made to look one up. */
+  readonly #byKey = new Map<string, readonly Unindexed[]>();
+  #keys = 0;
   #last = 0;
 
   get isEmpty(): boolean {
@@ -95,7 +97,7 @@ class Gathered {
   }
 
   get keys(): number {
-    return this.#positions.size;
+    return this.#keys;
   }
 
   add(append: Unindexed): void {
@@ -103,7 +105,13 @@ class Gathered {
     const known = this.#byStream.get(stream);
     if (known === undefined) this.#byStream.set(stream, [append]);
     else known.push(append);
-    for (const key of keys) this.#positions.set(named(stream, key), position);
+    // Made once for all keys of an append.
+    const alone = [append];
+    for (const key of keys) {
+      const others = this.#byKey.get(key);
+      this.#byKey.set(key, others === undefined ? alone : [...others, append]);
+    }
+    this.#keys += keys.length;
     this.#last = position;
   }
 
@@ -113,13 +121,18 @@ class Gathered {
       const known = this.#byStream.get(stream);
       known?.pop();
       if (known?.length === 0) this.#byStream.delete(stream);
-      for (const key of keys) this.#positions.delete(named(stream, key));
+      for (const key of keys) {
+        const others = this.#byKey.get(key)?.filter((one) => one !== append) ?? NONE;
+        if (others.length === 0) this.#byKey.delete(key);
+        else this.#byKey.set(key, others);
+      }
+      this.#keys -= keys.length;
       this.#last = append.position - 1;
     }
   }
 
   positionOf(stream: number, key: string): number | undefined {
-    return this.#positions.get(named(stream, key));
+    return this.#byKey.get(key)?.find((append) => append.stream === stream)?.position;
   }
 
   of(stream: number): readonly Unindexed[] {
@@ -151,5 +164,3 @@ const keysOf = (appends: readonly Unindexed[]): readonly IndexedKey[] => {
   );
   return all.sort(([, a], [, b]) => (a < b ? -1 : 1));
 };
-
-const named = (stream: number, key: string): string => `${String(stream)} ${key}`;

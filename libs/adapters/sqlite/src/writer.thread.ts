@@ -6,7 +6,7 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { keysOfAppend } from './event-rows.js';
-import { addingTo } from './many-rows.js';
+import { addingRows } from './many-rows.js';
 import { eventMigrations, openForWriting } from './schema.js';
 import { type IndexSlice, type Unindexed, UnindexedAppends } from './unindexed-appends.js';
 import type {
@@ -27,7 +27,12 @@ const HEADS_MAX = 200_000;
 /** Besides the latest snapshot, one is kept in every so many revisions, so that an as-of read starts near. */
 const SNAPSHOT_SPARSE_REVISIONS = 32_768;
 
+/** From so many keys on, one question for all of them costs less than one for each. */
+const KEYS_AT_ONCE_MIN = 8;
+
 type Head = { readonly stream: number; revision: number };
+/** An append of the commit at hand. */
+type Added = Readonly<{ append: Unindexed; count: number; payload: string }>;
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
 
 /** The only writer of events.db: commits whatever has queued up in one transaction, and says how each append ended. */
@@ -42,10 +47,11 @@ class Writer {
   readonly #findStream: Statement;
   readonly #addStream: Statement;
   readonly #findHead: Statement;
-  readonly #addAppend: Statement;
-  readonly #addToStreams: ReturnType<typeof addingTo>;
+  readonly #addAppends: ReturnType<typeof addingRows>;
+  readonly #addToStreams: ReturnType<typeof addingRows>;
   readonly #findKey: readonly [Statement, Statement];
-  readonly #addKeys: readonly [ReturnType<typeof addingTo>, ReturnType<typeof addingTo>];
+  readonly #findKeys: readonly [Statement, Statement];
+  readonly #addKeys: readonly [ReturnType<typeof addingRows>, ReturnType<typeof addingRows>];
   /** Which generations of keys have any: where there are none, none is looked up. */
   readonly #hasKeys: [boolean, boolean];
 
@@ -67,14 +73,22 @@ class Writer {
     this.#findHead = db.prepare(
       'SELECT max(revision_last) AS last FROM stream_appends WHERE stream = ?',
     );
-    this.#addAppend = db.prepare('INSERT INTO appends VALUES (?, ?, ?, ?, ?)');
-    this.#addToStreams = addingTo(db, 'stream_appends');
+    this.#addAppends = addingRows(db, 'INSERT INTO appends', 5);
+    this.#addToStreams = addingRows(db, 'INSERT OR IGNORE INTO stream_appends', 3);
     const find = (n: 0 | 1): Statement =>
       db.prepare(`SELECT position FROM keys_${String(n)} WHERE stream = ? AND key = ?`);
     const has = (n: 0 | 1): boolean =>
       db.prepare(`SELECT 1 FROM keys_${String(n)} LIMIT 1`).get() !== undefined;
+    const findAll = (n: 0 | 1): Statement =>
+      db.prepare(
+        `SELECT k.key FROM json_each(?) e CROSS JOIN keys_${String(n)} k ON k.key = e.value
+         WHERE k.stream = ?`,
+      );
     this.#findKey = [find(0), find(1)];
-    this.#addKeys = [addingTo(db, 'keys_0'), addingTo(db, 'keys_1')];
+    this.#findKeys = [findAll(0), findAll(1)];
+    const add = (n: 0 | 1): ReturnType<typeof addingRows> =>
+      addingRows(db, `INSERT OR IGNORE INTO keys_${String(n)}`, 3);
+    this.#addKeys = [add(0), add(1)];
     this.#hasKeys = [has(0), has(1)];
     this.#readUnindexed();
   }
@@ -89,17 +103,26 @@ class Writer {
     if (this.#broken !== undefined)
       return jobs.map(({ id }) => failed(id, 'not_written', this.#broken));
     const before = this.#position;
-    const added: Unindexed[] = [];
+    const added: Added[] = [];
     try {
       this.#rotateKeys(now);
       this.#db.exec('BEGIN IMMEDIATE');
       const results = jobs.map((job) => this.#append(job, added));
+      this.#addAppends(
+        added.map(({ append: { position, stream, revision }, count, payload }) => [
+          position,
+          stream,
+          revision,
+          count,
+          payload,
+        ]),
+      );
       this.#db.exec('COMMIT');
       return results;
     } catch (error) {
       this.#position = before;
       this.#heads.clear();
-      this.#unindexed.remove(added);
+      this.#unindexed.remove(added.map(({ append }) => append));
       const failure = this.#rolledBack(error);
       return jobs.map(({ id }) => failed(id, failure.outcome, failure.message));
     }
@@ -145,10 +168,7 @@ class Writer {
     };
   }
 
-  #append(
-    { id, stream, expected, count, keys, payload }: AppendJob,
-    added: Unindexed[],
-  ): AppendResult {
+  #append({ id, stream, expected, count, keys, payload }: AppendJob, added: Added[]): AppendResult {
     const head = this.#head(stream);
     if ((head?.revision ?? -1) !== expected) {
       const known = head === undefined ? [] : this.#known(head.stream, keys);
@@ -161,10 +181,9 @@ class Writer {
     const own = head ?? this.#newStream(stream);
     const position = this.#position + count;
     const revision = expected + count;
-    this.#addAppend.run(position, own.stream, revision, count, payload);
     const append = { stream: own.stream, revision, position, keys };
     this.#unindexed.add(append);
-    added.push(append);
+    added.push({ append, count, payload });
     this.#position = position;
     own.revision = revision;
     return { id, result: 'appended', position };
@@ -172,7 +191,17 @@ class Writer {
 
   /** Those of the keys that the stream has. */
   #known(stream: number, keys: readonly string[]): readonly string[] {
-    return keys.filter((key) => this.#positionOf(stream, key) !== undefined);
+    if (keys.length < KEYS_AT_ONCE_MIN)
+      return keys.filter((key) => this.#positionOf(stream, key) !== undefined);
+    const all = JSON.stringify(keys);
+    const inTables = new Set<unknown>();
+    for (const generation of [0, 1] as const)
+      if (this.#hasKeys[generation])
+        for (const row of this.#findKeys[generation].all(all, stream))
+          inTables.add((row as { key: string }).key);
+    return keys.filter(
+      (key) => inTables.has(key) || this.#unindexed.positionOf(stream, key) !== undefined,
+    );
   }
 
   #positionOf(stream: number, key: string): number | undefined {
