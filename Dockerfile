@@ -16,4 +16,4 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 7070
-CMD ["node", "--max-semi-space-size=32", "dist/apps/ledger/apps/ledger/src/main.js"]
+CMD ["node", "dist/apps/ledger/apps/ledger/src/main.js"]

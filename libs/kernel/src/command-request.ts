@@ -13,7 +13,7 @@ export const executionLimits = {
   /** Events of one append; a request that brings more than this goes alone. */
   batchEventsMax: 2_000,
   /** Streams whose state is kept in memory, least recently used out first. */
-  cachedStreamsMax: 12_000,
+  cachedStreamsMax: 10_000,
   /** Items (lots, holds, …) that the cached states may hold in all, counted as their size rule says. */
   cachedItemsMax: 1_000_000,
   /** How often a batch is decided anew after other writers came first, before CONFLICT. */

@@ -15,7 +15,7 @@ import {
 /** What a processor never goes beyond. */
 export const processorLimits = {
   /** Events folded before the live views are written. */
-  batchLive: 10_000,
+  batchLive: 4_000,
   /** Events folded by a build at a time, while the live views wait for their turn. */
   batchBuild: 10_000,
   /** Changed documents that a build holds before it writes them: the longer, the fewer times each is written. */
@@ -31,9 +31,9 @@ export const processorLimits = {
   restStepMs: 20,
   gatheredMax: 4_000,
   /** Events read at a time. */
-  page: 500,
+  page: 250,
   /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
-  documentsKept: 16_384,
+  documentsKept: 3_072,
   /** How often one batch is folded anew because another owner wrote first. */
   conflictsMax: 10,
   /** How often a failing batch is tried before the processor stops, and the first pause; doubled each time. */

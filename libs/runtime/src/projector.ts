@@ -3,8 +3,8 @@ import type { ProcessorStatus } from '@scrip/kernel';
 import type { FromProjector, ProjectorOptions, ToProjector } from './projector.protocol.js';
 
 const WAKE_MS = 2;
-/** What lives shortly may take so much memory before it is collected: folding makes much that is dropped at once. */
-const YOUNG_GENERATION_MIB = 96;
+/** What folding leaves behind may take so much memory before it is collected. */
+const YOUNG_GENERATION_MIB = 24;
 
 /** The thread that keeps the views, as the main thread sees it. */
 export class Projector {

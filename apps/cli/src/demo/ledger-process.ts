@@ -56,20 +56,16 @@ export const startLedgerProcess = async (
   return { url, apiKey: await keyIn(dataFolder), stop: () => stop(child, ended) };
 };
 
-/** As `npm start` does: what commands leave behind is collected less often, for 48 MiB more at the most. */
-const MEMORY = '--max-semi-space-size=32';
-
 const ledgerArguments = (): readonly string[] => {
   const root = repositoryRoot();
   if (import.meta.url.endsWith('.ts'))
     return [
-      MEMORY,
       '--import',
       join(root, 'test/ts-loader.mjs'),
       '--no-warnings',
       join(root, 'apps/ledger/src/main.ts'),
     ];
-  return [MEMORY, join(root, 'dist/apps/ledger/apps/ledger/src/main.js')];
+  return [join(root, 'dist/apps/ledger/apps/ledger/src/main.js')];
 };
 
 const ready = async (

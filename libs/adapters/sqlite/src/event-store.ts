@@ -30,7 +30,10 @@ import type {
 /** Idempotency keys are remembered at least this long, and at most twice as long. */
 const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
 
-const UNINDEXED_KEYS_MAX = 16_384;
+/** What the writer leaves behind may take so much memory before it is collected. */
+const YOUNG_GENERATION_MIB = 12;
+
+const UNINDEXED_KEYS_MAX = 8_192;
 
 /** So many appends go to the writer without waiting, so that it writes them while this thread decides the next. */
 const JOBS_PER_MESSAGE = 32;
@@ -103,7 +106,10 @@ export class SqliteEventStore extends EventStore {
       unindexedKeysMax: options.unindexedKeysMax ?? UNINDEXED_KEYS_MAX,
       ...(options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax }),
     };
-    const worker = new Worker(new URL('./writer.thread.js', import.meta.url), { workerData });
+    const worker = new Worker(new URL('./writer.thread.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    });
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
       worker.once('message', (message: FromWriter) => {
@@ -249,18 +255,21 @@ export class SqliteEventStore extends EventStore {
       this.#finding.get(id)?.resolve(message.found);
       this.#finding.delete(id);
     }
-    if (message.type !== 'results') return;
-    this.#committing -= message.results.length;
+    if (message.type === 'results') this.#committed(message);
+  }
+
+  #committed({ results, events, ms }: Extract<FromWriter, { type: 'results' }>): void {
+    this.#committing -= results.length;
     // First, so that the writer has work while the answers are handed out.
     if (this.#committing === 0) this.#flush();
     let last = LOG_START;
-    for (const result of message.results) {
+    for (const result of results) {
       if (result.result === 'appended') last = Math.max(last, result.position);
       const pending = this.#pending.get(result.id);
       this.#pending.delete(result.id);
       if (pending !== undefined) this.#settle(pending, result);
     }
-    this.#options.onCommit?.(message.results.length, message.events, message.ms);
+    this.#options.onCommit?.(results.length, events, ms);
     this.#log.wake();
     if (last > LOG_START) this.#options.onAppended?.(last);
   }

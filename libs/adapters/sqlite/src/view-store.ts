@@ -34,7 +34,7 @@ const viewLayout: readonly Migration[] = [
 /** How often a read starts over because the generation it read from was replaced meanwhile. */
 const REREADS_MAX = 5;
 /** How much of views.db the writer keeps in memory, and how large its WAL grows before it is folded in. */
-const CACHE_KIB = 32_768;
+const CACHE_KIB = 16_384;
 const WAL_PAGES = 16_000;
 
 type GenerationRow = Readonly<{

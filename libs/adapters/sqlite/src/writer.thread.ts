@@ -23,7 +23,7 @@ import type {
 /** Appends committed in one transaction at the most, so that one commit stays short. */
 const JOBS_PER_COMMIT_MAX = 4_096;
 /** Streams whose head the writer remembers. */
-const HEADS_MAX = 200_000;
+const HEADS_MAX = 32_768;
 /** Besides the latest snapshot, one is kept in every so many revisions, so that an as-of read starts near. */
 const SNAPSHOT_SPARSE_REVISIONS = 32_768;
 
