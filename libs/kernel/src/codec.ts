@@ -236,16 +236,15 @@ const compiled = (
     let place, value, found = ${String(required.length)}, names = 0;
     try { ${start} ${optionals.join(' ')}
       for (const name in source) names += 1;
-      if (names !== found) { place = ''; onlyKnown(source); }
+      if (names !== found) { place = ''; onlyKnown(source, known); }
       return target;
     } catch (error) { throw placed(place, error); }`;
   const known = new Set(fields.map(({ name }) => name));
   const parts: Readonly<Record<string, unknown>> = {
     missing,
     placed,
-    onlyKnown: (source: Fields): void => {
-      onlyKnown(source, known);
-    },
+    onlyKnown,
+    known,
     ...Object.fromEntries(fields.map(({ codec }, index) => [`carry${String(index)}`, codec[way]])),
   };
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- made of declared names only, never of data

@@ -44,7 +44,7 @@ type Waiting = {
 type Lane = {
   readonly stream: string;
   readonly kind: Kind;
-  waiting: Waiting[];
+  readonly waiting: Waiting[];
   running: boolean;
   /** Requests that wait or run, by idempotency key, so that a repetition joins the first. */
   readonly byKey: Map<string, { hash: string; outcome: Promise<CommandOutcome<Message>> }>;
@@ -226,7 +226,7 @@ export class Execution {
 
   async #drain(lane: Lane): Promise<void> {
     while (lane.waiting.length > 0) {
-      const taken = this.#take(lane);
+      const taken = lane.waiting.splice(0, this.#limits.batchMax);
       try {
         await this.#runBatch(lane, taken);
       } catch (thrown) {
@@ -238,14 +238,6 @@ export class Execution {
     }
     lane.running = false;
     this.#evict();
-  }
-
-  #take(lane: Lane): readonly Waiting[] {
-    const { batchMax } = this.#limits;
-    if (lane.waiting.length > batchMax) return lane.waiting.splice(0, batchMax);
-    const all = lane.waiting;
-    lane.waiting = [];
-    return all;
   }
 
   /** Answers one request, once; later calls for it do nothing. */

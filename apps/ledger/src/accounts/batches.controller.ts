@@ -4,7 +4,7 @@ import { type AccountAnswer, Ledger, type Principal } from '@scrip/runtime';
 import { Body, Controller, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { accountNotFound, mayTouch, principalOf, touches } from '../edge/admission.js';
+import { mayTouch, principalOf } from '../edge/admission.js';
 import { commandMeta, idempotencyKeyOf } from '../edge/command-meta.js';
 import { answerOf } from '../edge/problem.js';
 import { ProblemLog } from '../edge/problem-log.js';
@@ -70,14 +70,14 @@ export class BatchesController {
   }
 
   /** The key of an item is its own; a key made from the request's has a space, which no given key has. */
-  #one(
+  async #one(
     request: FastifyRequest,
     { account_id, idempotency_key, ...item }: BatchItem,
     placeKey: string,
     dryRun: boolean,
   ): Promise<AccountAnswer> {
     const principal = principalOf(request);
-    if (!touches(principal, account_id)) return Promise.reject(accountNotFound());
+    mayTouch(principal, account_id);
     const command = consumeCredits(this.#ledger.clock.now(), item);
     const key = idempotency_key ?? placeKey;
     const meta = commandMeta(request, key, command.type, { account_id }, item);

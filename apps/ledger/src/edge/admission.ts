@@ -70,13 +70,9 @@ export const principalOf = ({ principal }: FastifyRequest): Principal => {
   return principal;
 };
 
-/** Whether a key may touch an account: one that is bound to another may not. */
-export const touches = ({ accountId }: Principal, wanted: string): boolean =>
-  accountId === undefined || accountId === wanted;
-
 /** Refuses a key that is bound to another account, in the words for an account that is not there. */
-export const mayTouch = (principal: Principal, wanted: string): void => {
-  if (!touches(principal, wanted)) throw accountNotFound();
+export const mayTouch = ({ accountId }: Principal, wanted: string): void => {
+  if (accountId !== undefined && accountId !== wanted) throw accountNotFound();
 };
 
 /** There is no such account, or none that the caller may know of. */

@@ -33,6 +33,7 @@ const KEY_GENERATION_MS = 24 * 60 * 60 * 1_000;
 /** What the writer leaves behind may take so much memory before it is collected. */
 const YOUNG_GENERATION_MIB = 12;
 
+/** Keys that gather before the tables get them. */
 const UNINDEXED_KEYS_MAX = 8_192;
 
 /** So many appends go to the writer without waiting, so that it writes them while this thread decides the next. */
@@ -125,7 +126,7 @@ export class SqliteEventStore extends EventStore {
     (bounds) => this.#log.snapshot(bounds),
     (snapshot) => {
       this.#snapshots.push(snapshot);
-      this.#flushSoon();
+      this.#flushUnlessBusy();
     },
   );
 
@@ -155,7 +156,7 @@ export class SqliteEventStore extends EventStore {
       keys: commands.map(({ meta }) => meta.key),
       payload: encodeAppend(commands),
     });
-    this.#flushSoon();
+    this.#flushUnlessBusy();
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { stream, expected, count, resolve, reject });
     });
@@ -210,7 +211,7 @@ export class SqliteEventStore extends EventStore {
     await this.#worker.terminate();
   }
 
-  #flushSoon(): void {
+  #flushUnlessBusy(): void {
     // A writer with nothing to do starts at once. While it commits, a few appends wait for it: waking it, and a commit,
     // cost more than they do.
     if (this.#committing === 0 || this.#outbox.length >= JOBS_PER_MESSAGE) this.#flush();

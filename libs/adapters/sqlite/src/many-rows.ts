@@ -3,7 +3,7 @@ import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 /** Rows added by one statement, so that the way into SQLite is paid once for many. */
 const ROWS_PER_STATEMENT = 32;
 
-type Row = readonly (string | number)[];
+type Row = readonly (string | number | null)[];
 
 /** Adds rows, all as long as `columns` says; `into` says where, and what to do with those that are there. */
 export const addingRows = (

@@ -49,24 +49,40 @@ export const eventMigrations: readonly Migration[] = [
   },
 ];
 
-/** How many pages the write-ahead log grows by before it is folded in: what is written often is then folded in once. */
-const WAL_PAGES = 4_000;
+/** Runs something in one transaction: all of it is written, or nothing. */
+export const inTransaction = <T>(db: DatabaseSyncInstance, run: () => T): T => {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+};
 
 /** The folder was written by a newer program than this one. */
 export class FolderTooNew extends Error {
   override readonly name = 'FolderTooNew';
 }
 
+type WritingOptions = Readonly<{
+  synchronous: 'FULL' | 'NORMAL';
+  /** How many pages the write-ahead log grows by before it is folded in: what is written often is then folded in once. */
+  walPages: number;
+}>;
+
 /** Opens a database for writing, durably, and brings its schema up to date. */
 export const openForWriting = (
   file: string,
   migrations: readonly Migration[],
-  synchronous: 'FULL' | 'NORMAL',
+  { synchronous, walPages }: WritingOptions,
 ): DatabaseSyncInstance => {
   const db = new DatabaseSync(file);
   db.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA busy_timeout = 5000;
-     PRAGMA wal_autocheckpoint = ${String(WAL_PAGES)};`,
+     PRAGMA wal_autocheckpoint = ${String(walPages)};`,
   );
   const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (row.user_version > migrations.length) {
@@ -76,10 +92,10 @@ export const openForWriting = (
     );
   }
   for (let version = row.user_version; version < migrations.length; version += 1) {
-    db.exec('BEGIN IMMEDIATE');
-    migrations[version]?.(db);
-    db.exec(`PRAGMA user_version = ${String(version + 1)}`);
-    db.exec('COMMIT');
+    inTransaction(db, () => {
+      migrations[version]?.(db);
+      db.exec(`PRAGMA user_version = ${String(version + 1)}`);
+    });
   }
   return db;
 };

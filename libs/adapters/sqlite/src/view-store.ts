@@ -14,7 +14,13 @@ import {
   ViewUnavailable,
   type ViewWrite,
 } from '@scrip/kernel';
-import { FolderTooNew, type Migration, openForReading, openForWriting } from './schema.js';
+import {
+  FolderTooNew,
+  type Migration,
+  inTransaction,
+  openForReading,
+  openForWriting,
+} from './schema.js';
 import { messageOf } from './sqlite-error.js';
 import { ViewTable } from './view-table.js';
 
@@ -228,17 +234,7 @@ export class SqliteViewStore extends ViewStore {
   }
 
   #writing<T>(write: () => T): T {
-    return this.#noting(() => {
-      this.#db.exec('BEGIN IMMEDIATE');
-      try {
-        const result = write();
-        this.#db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-        throw error;
-      }
-    });
+    return this.#noting(() => inTransaction(this.#db, write));
   }
 
   /** Damage found while running is noted beside the file: the next start deletes it. */
@@ -270,10 +266,8 @@ export class SqliteViewStore extends ViewStore {
 }
 
 const openViews = (file: string): DatabaseSyncInstance => {
-  const db = openForWriting(file, viewLayout, 'NORMAL');
-  db.exec(
-    `PRAGMA cache_size = -${String(CACHE_KIB)}; PRAGMA wal_autocheckpoint = ${String(WAL_PAGES)}`,
-  );
+  const db = openForWriting(file, viewLayout, { synchronous: 'NORMAL', walPages: WAL_PAGES });
+  db.exec(`PRAGMA cache_size = -${String(CACHE_KIB)}`);
   try {
     db.prepare('SELECT count(*) FROM generations JOIN tables').get();
     return db;

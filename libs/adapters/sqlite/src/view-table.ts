@@ -11,6 +11,7 @@ import {
   ViewConflict,
   type ViewWrite,
 } from '@scrip/kernel';
+import { addingRows } from './many-rows.js';
 import { messageOf } from './sqlite-error.js';
 import { cursorOf, placeOf } from './view-cursor.js';
 
@@ -19,9 +20,6 @@ type Parameter = string | number | null;
 type Row = Readonly<Record<string, KeyPart>> & Readonly<{ document: string; position: number }>;
 type NamedIndex = Readonly<{ name: string; columns: readonly string[] }>;
 type Part = Readonly<{ column: string; of: (document: unknown) => KeyPart | undefined }>;
-
-/** New documents written by one statement, so that the way into SQLite is paid once for many. */
-const ROWS_PER_INSERT = 16;
 
 /**
  * The documents of one view in one generation: a table in the order of ids, or of writing where they are written once
@@ -38,7 +36,7 @@ export class ViewTable {
   readonly #tie: 'id' | 'rowid';
   readonly #statements = new Map<string, Statement>();
   /** Prepared when first needed: a read-only connection never writes. */
-  #rowsInserted: Statement | undefined;
+  #rowsAdded: ReturnType<typeof addingRows> | undefined;
   #found: Statement | undefined;
   #last: Statement | undefined;
   readonly #updates = new Map<number, Statement>();
@@ -108,8 +106,7 @@ export class ViewTable {
       if (write.position <= last) continue;
       else if (write.stored !== undefined) this.#change(write, write.stored);
       else if (write.document !== undefined) added.push(write);
-    for (let start = 0; start < added.length; start += ROWS_PER_INSERT)
-      this.#insert(added.slice(start, start + ROWS_PER_INSERT));
+    this.#insert(added);
   }
 
   /** The position of the last row that was written once: what is not after it is there. */
@@ -165,36 +162,24 @@ export class ViewTable {
   }
 
   #insert(writes: readonly ViewWrite[]): void {
-    const parameters: Parameter[] = [];
-    for (const { id, position, document } of writes) {
-      if (this.#tie === 'id') parameters.push(storable(id));
-      parameters.push(position);
-      for (const { of } of this.#parts) parameters.push(storable(of(document) ?? null));
-      parameters.push(this.#encode(document));
-    }
+    this.#rowsAdded ??= addingRows(
+      this.#db,
+      `INSERT INTO ${this.name}`,
+      this.#parts.length + (this.#tie === 'id' ? 3 : 2),
+    );
+    const rows = writes.map(({ id, position, document }): readonly Parameter[] => [
+      ...(this.#tie === 'id' ? [storable(id)] : []),
+      position,
+      ...this.#parts.map(({ of }) => storable(of(document) ?? null)),
+      this.#encode(document),
+    ]);
     try {
-      this.#inserting(writes.length).run(...parameters);
+      this.#rowsAdded(rows);
     } catch (error) {
       if (messageOf(error).includes('UNIQUE constraint'))
         throw conflict(this.#view.name, writes[0]?.id ?? '');
       throw error;
     }
-  }
-
-  #inserting(rows: number): Statement {
-    if (rows === ROWS_PER_INSERT && this.#rowsInserted !== undefined) return this.#rowsInserted;
-    const columns = [
-      ...(this.#tie === 'id' ? ['id'] : []),
-      'position',
-      ...this.#parts.map(({ column }) => column),
-      'document',
-    ];
-    const row = `(${columns.map(() => '?').join(', ')})`;
-    const statement = this.#prepared(
-      `INSERT INTO ${this.name} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
-    );
-    if (rows === ROWS_PER_INSERT) this.#rowsInserted = statement;
-    return statement;
   }
 
   #encode(document: unknown): string {

@@ -7,7 +7,7 @@ import {
 } from 'node:worker_threads';
 import { keysOfAppend } from './event-rows.js';
 import { addingRows } from './many-rows.js';
-import { eventMigrations, openForWriting } from './schema.js';
+import { eventMigrations, inTransaction, openForWriting } from './schema.js';
 import { type IndexSlice, type Unindexed, UnindexedAppends } from './unindexed-appends.js';
 import type {
   AppendJob,
@@ -22,6 +22,7 @@ import type {
 
 /** Appends committed in one transaction at the most, so that one commit stays short. */
 const JOBS_PER_COMMIT_MAX = 4_096;
+const WAL_PAGES = 4_000;
 /** Streams whose head the writer remembers. */
 const HEADS_MAX = 32_768;
 /** Besides the latest snapshot, one is kept in every so many revisions, so that an as-of read starts near. */
@@ -58,7 +59,10 @@ class Writer {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#unindexed = new UnindexedAppends(options.unindexedKeysMax);
-    const db = openForWriting(options.file, eventMigrations, 'FULL');
+    const db = openForWriting(options.file, eventMigrations, {
+      synchronous: 'FULL',
+      walPages: WAL_PAGES,
+    });
     if (options.pagesMax !== undefined)
       db.exec(`PRAGMA max_page_count = ${String(options.pagesMax)}`);
     this.#db = db;
@@ -132,7 +136,7 @@ class Writer {
   saveSnapshots(snapshots: readonly SnapshotJob[]): void {
     if (this.#broken !== undefined || snapshots.length === 0) return;
     try {
-      this.#transaction(() => {
+      inTransaction(this.#db, () => {
         for (const snapshot of snapshots) this.#saveSnapshot(snapshot);
       });
     } catch {
@@ -170,14 +174,9 @@ class Writer {
 
   #append({ id, stream, expected, count, keys, payload }: AppendJob, added: Added[]): AppendResult {
     const head = this.#head(stream);
-    if ((head?.revision ?? -1) !== expected) {
-      const known = head === undefined ? [] : this.#known(head.stream, keys);
-      return known.length > 0
-        ? { id, result: 'duplicate', keys: known }
-        : { id, result: 'conflict' };
-    }
     const known = head === undefined ? [] : this.#known(head.stream, keys);
     if (known.length > 0) return { id, result: 'duplicate', keys: known };
+    if ((head?.revision ?? -1) !== expected) return { id, result: 'conflict' };
     const own = head ?? this.#newStream(stream);
     const position = this.#position + count;
     const revision = expected + count;
@@ -253,7 +252,7 @@ class Writer {
 
   #addToTables({ appends, keys, upTo }: IndexSlice): void {
     const { current } = this.#generation;
-    this.#transaction(() => {
+    inTransaction(this.#db, () => {
       this.#addToStreams(
         appends.map(({ stream, revision, position }) => [stream, revision, position] as const),
       );
@@ -275,7 +274,7 @@ class Writer {
       this.#addToTables(slice);
       slice = this.#unindexed.next(true);
     }
-    this.#transaction(() => {
+    inTransaction(this.#db, () => {
       if (!isFirst) this.#db.exec(`DELETE FROM keys_${String(next)}`);
       this.#db.prepare('UPDATE key_generation SET current = ?, since = ?').run(next, now);
     });
@@ -295,17 +294,6 @@ class Writer {
              AND later.revision / ?4 = snapshots.revision / ?4)))`,
       )
       .run(stream, version, revision, SNAPSHOT_SPARSE_REVISIONS);
-  }
-
-  #transaction(write: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      write();
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
   }
 
   /** Ends what is left of a failed transaction, and says what that means for what it was to write. */
