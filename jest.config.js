@@ -1,17 +1,7 @@
-const swc = [
-  '@swc/jest',
-  {
-    module: { type: 'es6' },
-    jsc: {
-      target: 'es2023',
-      parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-      keepClassNames: true,
-    },
-    sourceMaps: 'inline',
-    swcrc: false,
-  },
-];
+import { readFileSync } from 'node:fs';
+
+const compiler = JSON.parse(readFileSync(new URL('test/swc.json', import.meta.url), 'utf8'));
+const swc = ['@swc/jest', { ...compiler, sourceMaps: 'inline' }];
 
 export default {
   testEnvironment: 'node',

@@ -11,11 +11,11 @@ import {
   inFolder,
   openAccount,
   openInProcess,
-  randomFrom,
   rateOf,
   run,
   withNewLedger,
 } from './load.js';
+import { randomFrom } from '../test/random.js';
 
 const COMMANDS_PER_REQUEST = 50;
 const OPEN_LOTS = 10_000;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type AccountCommand, type AccountEvent, accounts } from '@scrip/accounts';
 import { SqliteEventStore } from '@scrip/adapters/sqlite';
 import { CREDIT, type CommandMeta, type CommandOutcome, Execution } from '@scrip/kernel';
+import { randomFrom } from '../test/random.js';
 
 /** How skewed the use of many accounts is: near to Zipf's law, and the least that pgbench's generator takes. */
 export const ZIPF_EXPONENT = 1.001;
@@ -158,17 +159,6 @@ export const rateOf = async (
     return now < until ? 'more' : 'done';
   });
   return (counted * 1_000) / (last - first);
-};
-
-/** Numbers from 0 to 1, the same in each run. */
-export const randomFrom = (seed: number): (() => number) => {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 };
 
 const PICKS = 2 ** 18;

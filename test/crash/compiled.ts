@@ -11,16 +11,7 @@ const srcOf = (library: string): string => `libs/${library}/src`;
 const SERVED = /(?<!\.spec|\.fixture)\.ts$/;
 const LIBRARY = /(["'])@scrip\/([a-z/]+)\1/g;
 
-const options: Options = {
-  swcrc: false,
-  module: { type: 'es6' },
-  jsc: {
-    target: 'es2023',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-    keepClassNames: true,
-  },
-};
+const options = JSON.parse(readFileSync(join(ROOT, 'test/swc.json'), 'utf8')) as Options;
 
 /**
  * Compiles the server to plain JavaScript, as its build does: one that is compiled as it starts takes half as long
