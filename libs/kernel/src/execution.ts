@@ -40,14 +40,22 @@ type Waiting = {
   settled: boolean;
 };
 
+type Joinable = Readonly<{ waiting: Waiting; outcome: Promise<CommandOutcome<Message>> }>;
+
+/**
+ * Requests that are decided together, and all but dry runs by idempotency key, so that a repetition joins the first. Made
+ * anew for each batch: a map from which is deleted as much as is added keeps garbage alive, because each of its tables holds
+ * on to the next one, and an old table that nobody needs is found to be garbage late.
+ */
+type Gathered = Readonly<{ waiting: Waiting[]; byKey: Map<string, Joinable> }>;
+
 /** One stream's queue and cached state. `cached` is undefined when it must be loaded. */
 type Lane = {
   readonly stream: string;
   readonly kind: Kind;
-  readonly waiting: Waiting[];
-  running: boolean;
-  /** Requests that wait or run, by idempotency key, so that a repetition joins the first. */
-  readonly byKey: Map<string, { hash: string; outcome: Promise<CommandOutcome<Message>> }>;
+  /** What waits, in the order that it came; the last of them takes what comes next until it is full. */
+  readonly queue: Gathered[];
+  running: Gathered | undefined;
   cached: Loaded<unknown> | undefined;
   items: number;
   snapshotAt: Revision;
@@ -151,9 +159,8 @@ export class Execution {
     const lane: Lane = {
       stream,
       kind,
-      waiting: [],
-      running: false,
-      byKey: new Map(),
+      queue: [],
+      running: undefined,
       cached: undefined,
       items: 0,
       snapshotAt: NO_STREAM,
@@ -188,7 +195,7 @@ export class Execution {
     if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
     for (let lane = this.#oldest; lane !== undefined; lane = lane.newer) {
       if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
-      if (lane.running || lane.waiting.length > 0) continue;
+      if (lane.running !== undefined || lane.queue.length > 0) continue;
       this.#lanes.delete(lane.stream);
       this.#unlink(lane);
       this.#items -= lane.items;
@@ -197,58 +204,59 @@ export class Execution {
 
   #enqueue(lane: Lane, request: CommandRequest<Message>): Promise<CommandOutcome<Message>> {
     const { key, hash } = request.meta;
-    const first = lane.byKey.get(key);
-    if (first !== undefined && request.dryRun !== true)
-      return first.hash === hash
+    const isDry = request.dryRun === true;
+    const first = isDry ? undefined : joinable(lane, key);
+    if (first !== undefined)
+      return first.waiting.request.meta.hash === hash
         ? first.outcome.then((outcome) => ({ ...outcome, replayed: true }))
         : Promise.reject(keyReused(key));
     if (this.#closed) return Promise.reject(overloaded('The ledger is shutting down'));
-    if (
-      lane.waiting.length >= this.#limits.queuedPerStreamMax ||
-      this.#underWay >= this.#limits.underWayMax
-    )
+    const { batchMax, queuedPerStreamMax, underWayMax } = this.#limits;
+    if (queued(lane, batchMax) >= queuedPerStreamMax || this.#underWay >= underWayMax)
       return Promise.reject(overloaded('Too many commands are waiting'));
+    let last = lane.queue.at(-1);
+    if (last === undefined || last.waiting.length >= batchMax)
+      lane.queue.push((last = { waiting: [], byKey: new Map() }));
+    const { waiting, byKey } = last;
     const outcome = new Promise<CommandOutcome<Message>>((resolve, reject) => {
-      lane.waiting.push({ request, resolve, reject, settled: false });
+      waiting.push({ request, resolve, reject, settled: false });
     });
+    const added = waiting.at(-1);
+    if (!isDry && added !== undefined) byKey.set(key, { waiting: added, outcome });
     this.#underWay += 1;
-    if (request.dryRun !== true) lane.byKey.set(key, { hash, outcome });
     this.#start(lane);
     return outcome;
   }
 
   #start(lane: Lane): void {
-    if (lane.running) return;
-    lane.running = true;
-    // The queue gathers what the current tick brings before the first batch is decided.
-    queueMicrotask(() => void this.#drain(lane));
+    if (lane.running !== undefined || lane.queue.length > 1) return;
+    if (lane.queue[0]?.waiting.length === 1) void this.#drain(lane);
   }
 
   async #drain(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      const taken = lane.waiting.splice(0, this.#limits.batchMax);
+    // The queue gathers what the current tick brings before the first batch is decided.
+    await Promise.resolve();
+    while ((lane.running = lane.queue.shift()) !== undefined) {
+      const { waiting: taken } = lane.running;
       try {
         await this.#runBatch(lane, taken);
       } catch (thrown) {
         lane.cached = undefined;
         // Reading the stream failed; an append answers for itself.
         const error = thrown instanceof StoreUnavailable ? storeUnavailable(thrown) : thrown;
-        for (const waiting of taken) this.#settle(lane, waiting, { error });
+        for (const waiting of taken) this.#settle(waiting, { error });
       }
     }
-    lane.running = false;
     this.#evict();
   }
 
   /** Answers one request, once; later calls for it do nothing. */
   #settle(
-    lane: Lane,
     waiting: Waiting,
     result: { outcome: CommandOutcome<Message> } | { error: unknown },
   ): void {
     if (waiting.settled) return;
     waiting.settled = true;
-    if (waiting.request.dryRun !== true) lane.byKey.delete(waiting.request.meta.key);
     if ('outcome' in result) waiting.resolve(result.outcome);
     else waiting.reject(result.error);
     this.#underWay -= 1;
@@ -259,12 +267,12 @@ export class Execution {
     let left = taken;
     for (let conflicts = 0; left.length > 0;) {
       if (conflicts > this.#limits.conflictsMax) {
-        for (const waiting of left) this.#settle(lane, waiting, { error: conflict(lane.stream) });
+        for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
         return;
       }
       const loaded = this.#cached(lane) ?? (await this.#load(lane));
       const { batch, refused, dry, postponed } = this.#decide(lane, loaded, left);
-      for (const [waiting, outcome] of dry) this.#settle(lane, waiting, { outcome });
+      for (const [waiting, outcome] of dry) this.#settle(waiting, { outcome });
       const appended = await this.#append(lane, loaded, batch);
       // After the append: should looking them up fail, the others have their answers.
       if (refused.length > 0) await this.#answerRefused(lane, refused);
@@ -427,7 +435,7 @@ export class Execution {
       const own = positions.slice(done, done + count);
       const outcome = this.#outcome(lane, decided, loaded.revision + done, loaded, own);
       done += count;
-      this.#settle(lane, decided.waiting, { outcome });
+      this.#settle(decided.waiting, { outcome });
     }
     // Last: what is written is answered, whatever becomes of its snapshot.
     if (batch.count > 0) this.#snapshot(lane);
@@ -455,11 +463,7 @@ export class Execution {
     const known = await this.#store.findCommands(lane.stream, keys);
     for (const [waiting, error] of refused) {
       const stored = known.get(waiting.request.meta.key);
-      this.#settle(
-        lane,
-        waiting,
-        stored === undefined ? { error } : this.#replay(lane, waiting, stored),
-      );
+      this.#settle(waiting, stored === undefined ? { error } : this.#replay(lane, waiting, stored));
     }
   }
 
@@ -473,7 +477,7 @@ export class Execution {
     for (const waiting of taken) {
       const stored = known.get(waiting.request.meta.key);
       if (stored === undefined) left.push(waiting);
-      else this.#settle(lane, waiting, this.#replay(lane, waiting, stored));
+      else this.#settle(waiting, this.#replay(lane, waiting, stored));
     }
     if (left.length === taken.length)
       throw new InvariantViolation(
@@ -500,3 +504,18 @@ export class Execution {
     await pause(ms);
   }
 }
+
+/** A request with this key that waits or runs. */
+const joinable = ({ running, queue }: Lane, key: string): Joinable | undefined => {
+  const first = running?.byKey.get(key);
+  if (first?.waiting.settled === false) return first;
+  for (const { byKey } of queue) {
+    const waiting = byKey.get(key);
+    if (waiting !== undefined) return waiting;
+  }
+  return undefined;
+};
+
+/** How many requests wait in a queue of batches that are full but for the last. */
+const queued = ({ queue }: Lane, batchMax: number): number =>
+  queue.length === 0 ? 0 : (queue.length - 1) * batchMax + (queue.at(-1)?.waiting.length ?? 0);

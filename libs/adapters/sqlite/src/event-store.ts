@@ -13,9 +13,11 @@ import {
   SnapshotStore,
   type StoredEvent,
   StoreUnavailable,
+  invariant,
 } from '@scrip/kernel';
 import { SqliteEventLog } from './event-log.js';
 import { encodeAppend } from './event-rows.js';
+import { Fifo } from './fifo.js';
 import type {
   AppendJob,
   AppendResult,
@@ -43,6 +45,7 @@ const JOBS_PER_MESSAGE = 32;
 const REFUSED_SHOWN_MS = 10_000;
 
 type Pending = Readonly<{
+  id: number;
   stream: string;
   expected: Revision;
   count: number;
@@ -70,7 +73,7 @@ export type SqliteEventStoreOptions = Readonly<{
 export class SqliteEventStore extends EventStore {
   readonly #worker: Worker;
   readonly #options: SqliteEventStoreOptions;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Fifo<Pending>();
   readonly #finding = new Map<number, Finding>();
   readonly #log: FindingLog;
   #outbox: AppendJob[] = [];
@@ -158,7 +161,7 @@ export class SqliteEventStore extends EventStore {
     });
     this.#flushUnlessBusy();
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { stream, expected, count, resolve, reject });
+      this.#pending.push({ id, stream, expected, count, resolve, reject });
     });
   }
 
@@ -266,9 +269,9 @@ export class SqliteEventStore extends EventStore {
     let last = LOG_START;
     for (const result of results) {
       if (result.result === 'appended') last = Math.max(last, result.position);
-      const pending = this.#pending.get(result.id);
-      this.#pending.delete(result.id);
-      if (pending !== undefined) this.#settle(pending, result);
+      const pending = this.#pending.shift();
+      invariant(pending?.id === result.id, () => 'The writer answered out of order');
+      this.#settle(pending, result);
     }
     this.#options.onCommit?.(results.length, events, ms);
     this.#log.wake();
@@ -298,9 +301,12 @@ export class SqliteEventStore extends EventStore {
 
   #died(why: string): void {
     this.#failure ??= `The event store stopped: ${why}. Restart the ledger`;
-    for (const { reject } of this.#pending.values())
-      reject(new StoreUnavailable('unknown', this.#failure));
-    this.#pending.clear();
+    for (
+      let pending = this.#pending.shift();
+      pending !== undefined;
+      pending = this.#pending.shift()
+    )
+      pending.reject(new StoreUnavailable('unknown', this.#failure));
     for (const { reject } of this.#finding.values())
       reject(new StoreUnavailable('not_written', this.#failure));
     this.#finding.clear();
