@@ -10,6 +10,8 @@ export const executionLimits = {
   underWayMax: 50_000,
   /** Requests decided into one append. */
   batchMax: 512,
+  /** The same where the store takes appends that follow others under way: then the next batch goes when it is full. */
+  batchFollowingMax: 128,
   /** Events of one append; a request that brings more than this goes alone. */
   batchEventsMax: 2_000,
   /** Streams whose state is kept in memory, least recently used out first. */

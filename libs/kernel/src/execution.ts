@@ -19,6 +19,7 @@ import type { StreamKind } from './decider.js';
 import {
   DuplicateCommands,
   type EventStore,
+  LOG_START,
   NO_STREAM,
   type Position,
   RevisionConflict,
@@ -28,53 +29,46 @@ import {
   StoreUnavailable,
 } from './event-log.js';
 import type { Instant } from './instant.js';
+import {
+  type Batch,
+  type Cached,
+  type Lane,
+  Lanes,
+  type Waiting,
+  joinable,
+  queued,
+} from './lanes.js';
 import type { Message } from './message.js';
 import { pause } from './pause.js';
 import { InvariantViolation } from './refusal.js';
 import { type Loaded, loadState } from './stream-state.js';
 
-type Waiting = {
-  readonly request: CommandRequest<Message>;
-  readonly resolve: (outcome: CommandOutcome<Message>) => void;
-  readonly reject: (error: unknown) => void;
-  settled: boolean;
-};
-
-type Joinable = Readonly<{ waiting: Waiting; outcome: Promise<CommandOutcome<Message>> }>;
-
-/**
- * Requests that are decided together, and all but dry runs by idempotency key, so that a repetition joins the first. Made
- * anew for each batch: a map from which is deleted as much as is added keeps garbage alive, because each of its tables holds
- * on to the next one, and an old table that nobody needs is found to be garbage late.
- */
-type Gathered = Readonly<{ waiting: Waiting[]; byKey: Map<string, Joinable> }>;
-
-/** One stream's queue and cached state. `cached` is undefined when it must be loaded. */
-type Lane = {
-  readonly stream: string;
-  readonly kind: Kind;
-  /** What waits, in the order that it came; the last of them takes what comes next until it is full. */
-  readonly queue: Gathered[];
-  running: Gathered | undefined;
-  cached: Loaded<unknown> | undefined;
-  items: number;
-  snapshotAt: Revision;
-  /** The lanes used just before and just after it. */
-  older: Lane | undefined;
-  newer: Lane | undefined;
-};
+/** Appends of one stream under way at once, where the store takes following ones. */
+const UNDER_WAY_PER_STREAM_MAX = 2;
 
 type Decided = {
   readonly waiting: Waiting;
   readonly events: readonly Message[];
-  /** The state after it. */
+  /** The revision before it, and the state after it. */
+  readonly after: Revision;
   readonly state: unknown;
 };
-type Batch = {
+
+/** What was decided of a batch: `decided` is to be appended; what does not fit into one append is postponed. */
+type Decision = {
   readonly decided: readonly Decided[];
+  readonly dry: readonly Decided[];
+  readonly refused: readonly [Waiting, unknown][];
+  readonly postponed: readonly Waiting[];
   readonly state: unknown;
   readonly count: number;
 };
+
+/** How an append ended; where there were `duplicates`, nothing was written. */
+type Appended =
+  | Readonly<{ end: 'appended'; positions: readonly Position[] }>
+  | Readonly<{ end: 'conflict' }>
+  | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
 
 /**
  * Runs commands: one queue per stream; what gathers while an append is in flight is decided one after the other
@@ -84,13 +78,11 @@ export class Execution {
   readonly #store: EventStore;
   readonly #snapshots: SnapshotStore;
   readonly #limits: ExecutionLimits;
+  /** The most requests of a batch. */
+  readonly #batchMax: number;
   readonly #observer: ExecutionObserver;
   readonly #random: () => number;
-  readonly #lanes = new Map<string, Lane>();
-  /** The ends of the lanes in order of use: moving one is a matter of links, where a map would be rebuilt time and again. */
-  #oldest: Lane | undefined;
-  #newest: Lane | undefined;
-  #items = 0;
+  readonly #lanes: Lanes;
   #underWay = 0;
   #closed = false;
   #idle: (() => void) | undefined;
@@ -106,13 +98,22 @@ export class Execution {
     this.#store = options.store;
     this.#snapshots = options.snapshots;
     this.#limits = { ...executionLimits, ...options.limits };
+    this.#lanes = new Lanes(this.#limits);
+    const { batchMax, batchFollowingMax } = this.#limits;
+    this.#batchMax = options.store.takesFollowing
+      ? Math.min(batchMax, batchFollowingMax)
+      : batchMax;
     this.#observer = options.observer ?? {};
     this.#random = options.random;
   }
 
   /** How much is under way and in memory, for metrics. */
   get load(): Readonly<{ underWay: number; cachedStreams: number; cachedItems: number }> {
-    return { underWay: this.#underWay, cachedStreams: this.#lanes.size, cachedItems: this.#items };
+    return {
+      underWay: this.#underWay,
+      cachedStreams: this.#lanes.size,
+      cachedItems: this.#lanes.items,
+    };
   }
 
   /**
@@ -124,7 +125,7 @@ export class Execution {
     kind: StreamKind<S, C, E>,
     request: CommandRequest<C>,
   ): Promise<CommandOutcome<E, S>> {
-    const lane = this.#laneFor(kind as unknown as Kind, request.stream);
+    const lane = this.#lanes.of(kind as unknown as Kind, request.stream);
     // The lane's kind is this one, so its outcomes are of this kind.
     return this.#enqueue(lane, request) as Promise<CommandOutcome<E, S>>;
   }
@@ -147,61 +148,6 @@ export class Execution {
       });
   }
 
-  #laneFor(kind: Kind, stream: string): Lane {
-    const known = this.#lanes.get(stream);
-    if (known !== undefined) {
-      if (known !== this.#newest) {
-        this.#unlink(known);
-        this.#link(known);
-      }
-      return known;
-    }
-    const lane: Lane = {
-      stream,
-      kind,
-      queue: [],
-      running: undefined,
-      cached: undefined,
-      items: 0,
-      snapshotAt: NO_STREAM,
-      older: undefined,
-      newer: undefined,
-    };
-    this.#lanes.set(stream, lane);
-    this.#link(lane);
-    this.#evict();
-    return lane;
-  }
-
-  /** Puts a lane at the end of those last used. */
-  #link(lane: Lane): void {
-    lane.older = this.#newest;
-    lane.newer = undefined;
-    if (this.#newest === undefined) this.#oldest = lane;
-    else this.#newest.newer = lane;
-    this.#newest = lane;
-  }
-
-  #unlink({ older, newer }: Lane): void {
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-  }
-
-  /** Forgets states that nobody uses, until the cache is within its bounds; lanes at work stay. */
-  #evict(): void {
-    const { cachedStreamsMax, cachedItemsMax } = this.#limits;
-    if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
-    for (let lane = this.#oldest; lane !== undefined; lane = lane.newer) {
-      if (this.#lanes.size <= cachedStreamsMax && this.#items <= cachedItemsMax) return;
-      if (lane.running !== undefined || lane.queue.length > 0) continue;
-      this.#lanes.delete(lane.stream);
-      this.#unlink(lane);
-      this.#items -= lane.items;
-    }
-  }
-
   #enqueue(lane: Lane, request: CommandRequest<Message>): Promise<CommandOutcome<Message>> {
     const { key, hash } = request.meta;
     const isDry = request.dryRun === true;
@@ -211,12 +157,21 @@ export class Execution {
         ? first.outcome.then((outcome) => ({ ...outcome, replayed: true }))
         : Promise.reject(keyReused(key));
     if (this.#closed) return Promise.reject(overloaded('The ledger is shutting down'));
-    const { batchMax, queuedPerStreamMax, underWayMax } = this.#limits;
+    const { queuedPerStreamMax, underWayMax } = this.#limits;
+    const batchMax = this.#batchMax;
     if (queued(lane, batchMax) >= queuedPerStreamMax || this.#underWay >= underWayMax)
       return Promise.reject(overloaded('Too many commands are waiting'));
     let last = lane.queue.at(-1);
     if (last === undefined || last.waiting.length >= batchMax)
-      lane.queue.push((last = { waiting: [], byKey: new Map() }));
+      lane.queue.push(
+        (last = {
+          waiting: [],
+          byKey: new Map(),
+          tip: undefined,
+          told: undefined,
+          done: undefined,
+        }),
+      );
     const { waiting, byKey } = last;
     const outcome = new Promise<CommandOutcome<Message>>((resolve, reject) => {
       waiting.push({ request, resolve, reject, settled: false });
@@ -228,26 +183,131 @@ export class Execution {
     return outcome;
   }
 
-  #start(lane: Lane): void {
-    if (lane.running !== undefined || lane.queue.length > 1) return;
-    if (lane.queue[0]?.waiting.length === 1) void this.#drain(lane);
+  /** Whether the next batch of a lane can go: nothing is under way, or it is full and may follow what is. */
+  #mayGo({ queue: [next], running }: Lane): boolean {
+    if (next === undefined) return false;
+    if (running.length === 0) return true;
+    return (
+      this.#store.takesFollowing &&
+      running.length < UNDER_WAY_PER_STREAM_MAX &&
+      next.waiting.length >= this.#batchMax
+    );
   }
 
-  async #drain(lane: Lane): Promise<void> {
+  #start(lane: Lane): void {
+    if (lane.isStarting || !this.#mayGo(lane)) return;
+    lane.isStarting = true;
+    void this.#startSoon(lane);
+  }
+
+  async #startSoon(lane: Lane): Promise<void> {
     // The queue gathers what the current tick brings before the first batch is decided.
     await Promise.resolve();
-    while ((lane.running = lane.queue.shift()) !== undefined) {
-      const { waiting: taken } = lane.running;
-      try {
-        await this.#runBatch(lane, taken);
-      } catch (thrown) {
-        lane.cached = undefined;
-        // Reading the stream failed; an append answers for itself.
-        const error = thrown instanceof StoreUnavailable ? storeUnavailable(thrown) : thrown;
-        for (const waiting of taken) this.#settle(waiting, { error });
-      }
+    lane.isStarting = false;
+    this.#go(lane);
+  }
+
+  #go(lane: Lane): void {
+    while (this.#mayGo(lane)) {
+      const next = lane.queue.shift();
+      if (next === undefined) return;
+      const before = lane.running.at(-1);
+      lane.running.push(next);
+      next.done = this.#run(lane, next, before);
     }
-    this.#evict();
+    if (lane.running.length === 0) this.#lanes.evict();
+  }
+
+  /** Runs a batch; whatever happens, each of its requests is answered. */
+  async #run(lane: Lane, batch: Batch, before: Batch | undefined): Promise<void> {
+    const { waiting: taken } = batch;
+    try {
+      const left = before === undefined ? taken : await this.#runAhead(lane, batch, before);
+      await this.#runInTurn(lane, batch, left);
+    } catch (thrown) {
+      lane.cached = undefined;
+      batch.tip = undefined;
+      // Reading the stream failed; an append answers for itself.
+      const error = thrown instanceof StoreUnavailable ? storeUnavailable(thrown) : thrown;
+      for (const waiting of taken) this.#settle(waiting, { error });
+    }
+    lane.running.splice(lane.running.indexOf(batch), 1);
+    batch.told?.();
+    this.#go(lane);
+  }
+
+  /**
+   * Decides a batch against the state to which the append of the one before it will lead, and asks for its append at once.
+   * Should anything stand in the way, nothing has happened, and the batch is decided again in its turn. Gives what is
+   * left of it when the one before it has ended.
+   */
+  async #runAhead(lane: Lane, batch: Batch, before: Batch): Promise<readonly Waiting[]> {
+    if (before.tip === undefined)
+      await new Promise<void>((resolve) => {
+        before.told = resolve;
+      });
+    const { tip } = before;
+    if (tip === undefined) return batch.waiting;
+    const decision = this.#decide(lane, tip, batch.waiting);
+    const [result] = await Promise.allSettled([
+      this.#append(lane, batch, tip, decision, tip.key),
+      before.done,
+    ]);
+    if (result.status === 'rejected') throw result.reason;
+    const { cached } = lane;
+    // Without events of its own, only the end of the one before it says whether what was decided holds.
+    const holds = decision.count > 0 || cached?.state === tip.state;
+    if (result.value.end !== 'appended' || !holds) {
+      batch.tip = undefined;
+      return batch.waiting;
+    }
+    const { positions } = result.value;
+    const base =
+      cached?.revision === tip.revision
+        ? cached
+        : { ...tip, at: 0, position: positions[0] ?? LOG_START };
+    this.#answerDry(lane, base, decision);
+    this.#applied(lane, base, decision, positions);
+    if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
+    return decision.postponed;
+  }
+
+  async #runInTurn(lane: Lane, batch: Batch, taken: readonly Waiting[]): Promise<void> {
+    let left = taken;
+    for (let conflicts = 0; left.length > 0;) {
+      if (conflicts > this.#limits.conflictsMax) {
+        for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
+        return;
+      }
+      if (lane.cached !== undefined) this.#observer.cacheHit?.();
+      const loaded = lane.cached ?? (await this.#load(lane));
+      const decision = this.#decide(lane, loaded, left);
+      this.#answerDry(lane, loaded, decision);
+      const appended = await this.#append(lane, batch, loaded, decision);
+      if (appended.end === 'appended') this.#applied(lane, loaded, decision, appended.positions);
+      else batch.tip = undefined;
+      // After the append: should looking them up fail, the others have their answers.
+      if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
+      const again = await this.#notDone(lane, decision, appended);
+      left = [...again, ...decision.postponed];
+      if (appended.end !== 'conflict') continue;
+      conflicts += 1;
+      this.#observer.conflict?.();
+      lane.cached = undefined;
+      await this.#pause(conflicts);
+    }
+  }
+
+  /** What of a decision must be decided again after its append. */
+  async #notDone(
+    lane: Lane,
+    { decided }: Decision,
+    appended: Appended,
+  ): Promise<readonly Waiting[]> {
+    if (appended.end === 'appended') return [];
+    const again = decided.map(({ waiting }) => waiting);
+    // Some were done before: they are answered from the log.
+    return appended.end === 'conflict' ? again : this.#answerDuplicates(lane, again, appended.keys);
   }
 
   /** Answers one request, once; later calls for it do nothing. */
@@ -263,72 +323,23 @@ export class Execution {
     if (this.#underWay === 0) this.#idle?.();
   }
 
-  async #runBatch(lane: Lane, taken: readonly Waiting[]): Promise<void> {
-    let left = taken;
-    for (let conflicts = 0; left.length > 0;) {
-      if (conflicts > this.#limits.conflictsMax) {
-        for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
-        return;
-      }
-      const loaded = this.#cached(lane) ?? (await this.#load(lane));
-      const { batch, refused, dry, postponed } = this.#decide(lane, loaded, left);
-      for (const [waiting, outcome] of dry) this.#settle(waiting, { outcome });
-      const appended = await this.#append(lane, loaded, batch);
-      // After the append: should looking them up fail, the others have their answers.
-      if (refused.length > 0) await this.#answerRefused(lane, refused);
-      const again = batch.decided.map(({ waiting }) => waiting);
-      switch (appended) {
-        case 'appended':
-          left = postponed;
-          continue;
-        case 'conflict':
-          conflicts += 1;
-          this.#observer.conflict?.();
-          lane.cached = undefined;
-          await this.#pause(conflicts);
-          left = [...again, ...postponed];
-          continue;
-        default:
-          // Some were done before: they are answered from the log, and the rest is decided again.
-          left = [...(await this.#answerDuplicates(lane, again, appended)), ...postponed];
-      }
-    }
-  }
-
-  #cached({ cached }: Lane): Loaded<unknown> | undefined {
-    if (cached !== undefined) this.#observer.cacheHit?.();
-    return cached;
-  }
-
-  async #load(lane: Lane): Promise<Loaded<unknown>> {
+  async #load(lane: Lane): Promise<Cached> {
     const loaded = await loadState(this.#store, this.#snapshots, lane.kind, lane.stream, {});
     this.#observer.loaded?.(loaded.snapshotRevision > NO_STREAM, loaded.eventsRead);
     lane.snapshotAt = loaded.snapshotRevision;
-    this.#keep(lane, loaded);
+    this.#lanes.keep(lane, loaded);
     return loaded;
-  }
-
-  #keep(lane: Lane, loaded: Loaded<unknown>): void {
-    const items = lane.kind.snapshot.sizeOf(loaded.state) + 1;
-    this.#items += items - lane.items;
-    lane.items = items;
-    lane.cached = loaded;
   }
 
   /** Decides requests one after the other; each is accepted or refused on its own. */
   #decide(
-    lane: Lane,
-    loaded: Loaded<unknown>,
+    { kind }: Lane,
+    loaded: Pick<Cached, 'state' | 'revision'>,
     taken: readonly Waiting[],
-  ): {
-    batch: Batch;
-    refused: readonly [Waiting, unknown][];
-    dry: readonly [Waiting, CommandOutcome<Message>][];
-    postponed: readonly Waiting[];
-  } {
+  ): Decision {
     const decided: Decided[] = [];
+    const dry: Decided[] = [];
     const refused: [Waiting, unknown][] = [];
-    const dry: [Waiting, CommandOutcome<Message>][] = [];
     let { state } = loaded;
     let count = 0;
     let index = 0;
@@ -336,29 +347,31 @@ export class Execution {
       if (count >= this.#limits.batchEventsMax) break;
       index += 1;
       try {
-        const [events, next] = decideAll(lane.kind, state, waiting.request.commands);
+        const [events, next] = decideAll(kind, state, waiting.request.commands);
+        const one = { waiting, events, after: loaded.revision + count, state: next };
         if (waiting.request.dryRun === true) {
-          const after = loaded.revision + count;
-          const outcome = this.#outcome(lane, { waiting, events, state: next }, after, loaded);
-          dry.push([waiting, outcome]);
+          dry.push(one);
           continue;
         }
-        decided.push({ waiting, events, state: next });
+        decided.push(one);
         count += events.length;
         state = next;
       } catch (error) {
         refused.push([waiting, error]);
       }
     }
-    return { batch: { decided, state, count }, refused, dry, postponed: taken.slice(index) };
+    return { decided, dry, refused, postponed: taken.slice(index), state, count };
   }
 
-  /** The outcome of a request whose events come after a revision; positions are not known for a dry run. */
+  #answerDry(lane: Lane, loaded: Cached, { dry }: Decision): void {
+    for (const one of dry) this.#settle(one.waiting, { outcome: this.#outcome(lane, one, loaded) });
+  }
+
+  /** The outcome of a decided request; positions are not known for a dry run. */
   #outcome(
     lane: Lane,
-    { waiting: { request }, events, state }: Decided,
-    after: Revision,
-    { position }: { readonly position: Position },
+    { waiting: { request }, events, after, state }: Decided,
+    { position }: Pick<Cached, 'position'>,
     positions?: readonly Position[],
   ): CommandOutcome<Message> {
     const recorded = events.map((event, index) => ({
@@ -377,68 +390,72 @@ export class Execution {
     };
   }
 
-  /** Appends a batch, repeating the identical append while its outcome is unknown. */
+  /** Appends what was decided, and says what the next batch can be decided against meanwhile. */
   async #append(
     lane: Lane,
-    loaded: Loaded<unknown>,
     batch: Batch,
-  ): Promise<'appended' | 'conflict' | readonly string[]> {
+    { revision }: Pick<Cached, 'revision'>,
+    { decided, postponed, state, count }: Decision,
+    follows?: string,
+  ): Promise<Appended> {
+    if (count === 0) return { end: 'appended', positions: [] };
     const commands = encodeBatch(
       lane.kind,
-      batch.decided.map(({ waiting, events }) => [waiting.request.meta, events]),
+      decided.map(({ waiting, events }) => [waiting.request.meta, events]),
     );
-    let positions: readonly Position[] = [];
+    const key = commands.at(-1)?.meta.key;
+    // What is postponed comes before whatever could follow.
+    batch.tip =
+      key === undefined || postponed.length > 0
+        ? undefined
+        : { state, revision: revision + count, key };
+    if (batch.tip !== undefined) batch.told?.();
+    return this.#appended(() => this.#store.append(lane.stream, revision, commands, follows));
+  }
+
+  /** How an append ends, repeating the identical one while its outcome is unknown. */
+  async #appended(append: () => Promise<readonly Position[]>): Promise<Appended> {
     let unknown: StoreUnavailable | undefined;
-    for (let attempt = 1; commands.length > 0; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1)
       try {
-        positions = await this.#store.append(lane.stream, loaded.revision, commands);
-        break;
+        return { end: 'appended', positions: await append() };
       } catch (error) {
-        if (error instanceof RevisionConflict) return 'conflict';
-        if (error instanceof DuplicateCommands) return error.keys;
+        if (error instanceof RevisionConflict) return { end: 'conflict' };
+        if (error instanceof DuplicateCommands) return { end: 'duplicates', keys: error.keys };
         if (!(error instanceof StoreUnavailable)) throw error;
         // That a repetition was not written says nothing of the try before.
         if (error.outcome === 'unknown') unknown = error;
-        if (error.outcome === 'not_written' || attempt > this.#limits.unknownRetriesMax) {
-          lane.cached = undefined;
+        if (error.outcome === 'not_written' || attempt > this.#limits.unknownRetriesMax)
           throw storeUnavailable(unknown ?? error);
-        }
         this.#observer.unknownOutcome?.();
         await this.#pause(attempt);
       }
-    }
-    this.#applied(lane, loaded, batch, positions);
-    return 'appended';
   }
 
   #applied(
     lane: Lane,
-    loaded: Loaded<unknown>,
-    batch: Batch,
+    loaded: Cached,
+    { decided, state, count }: Decision,
     positions: readonly Position[],
   ): void {
-    const revision = loaded.revision + batch.count;
-    if (batch.count > 0) {
-      const lastEvent = batch.decided.findLast(({ events }) => events.length > 0)?.events.at(-1);
-      this.#keep(lane, {
-        ...loaded,
-        state: batch.state,
-        revision,
+    if (count > 0) {
+      const lastEvent = decided.findLast(({ events }) => events.length > 0)?.events.at(-1);
+      this.#lanes.keep(lane, {
+        state,
+        revision: loaded.revision + count,
         at: lastEvent?.at ?? loaded.at,
         position: positions.at(-1) ?? loaded.position,
       });
-      this.#observer.batch?.(batch.decided.length, batch.count);
+      this.#observer.batch?.(decided.length, count);
     }
     let done = 0;
-    for (const decided of batch.decided) {
-      const count = decided.events.length;
-      const own = positions.slice(done, done + count);
-      const outcome = this.#outcome(lane, decided, loaded.revision + done, loaded, own);
-      done += count;
-      this.#settle(decided.waiting, { outcome });
+    for (const one of decided) {
+      const own = positions.slice(done, done + one.events.length);
+      done += one.events.length;
+      this.#settle(one.waiting, { outcome: this.#outcome(lane, one, loaded, own) });
     }
     // Last: what is written is answered, whatever becomes of its snapshot.
-    if (batch.count > 0) this.#snapshot(lane);
+    if (count > 0) this.#snapshot(lane);
   }
 
   #snapshot(lane: Lane): void {
@@ -504,18 +521,3 @@ export class Execution {
     await pause(ms);
   }
 }
-
-/** A request with this key that waits or runs. */
-const joinable = ({ running, queue }: Lane, key: string): Joinable | undefined => {
-  const first = running?.byKey.get(key);
-  if (first?.waiting.settled === false) return first;
-  for (const { byKey } of queue) {
-    const waiting = byKey.get(key);
-    if (waiting !== undefined) return waiting;
-  }
-  return undefined;
-};
-
-/** How many requests wait in a queue of batches that are full but for the last. */
-const queued = ({ queue }: Lane, batchMax: number): number =>
-  queue.length === 0 ? 0 : (queue.length - 1) * batchMax + (queue.at(-1)?.waiting.length ?? 0);

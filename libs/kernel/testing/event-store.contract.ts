@@ -111,6 +111,28 @@ export const eventStoreContract = (open: () => Promise<EventStore>): void => {
     expect(await store.readAll(LOG_START, 10)).toHaveLength(1);
   });
 
+  it('writes what follows an append only if that is written', async () => {
+    if (!store.takesFollowing) return;
+    await store.append('s', NO_STREAM, [command('first')]);
+    const results = await Promise.allSettled([
+      store.append('s', 0, [command('a')]),
+      store.append('s', 1, [command('b', 2), command('c')], 'a'),
+      store.append('s', 4, [command('d')], 'c'),
+      store.append('s', 4, [command('e')]),
+      store.append('s', 5, [command('f')], 'e'),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    await expect(store.append('s', 5, [command('g')], 'c')).rejects.toThrow(RevisionConflict);
+    const events = await store.readStream('s', 0, 10);
+    expect(keysOf(events)).toEqual(['first', 'a', 'b', 'b', 'c', 'd']);
+  });
+
   it('refuses commands that it has seen, names them, and writes nothing of the append', async () => {
     await store.append('s', NO_STREAM, [command('a'), command('b')]);
     const again = store.append('s', 1, [command('b'), command('c')]);

@@ -140,10 +140,13 @@ export class SqliteEventStore extends EventStore {
     return this.#failure ?? (isLate ? why : undefined);
   }
 
+  override readonly takesFollowing = true;
+
   override append(
     stream: string,
     expected: Revision,
     commands: readonly CommandEvents[],
+    follows?: string,
   ): Promise<readonly Position[]> {
     const count = commands.reduce((sum, { events }) => sum + events.length, 0);
     if (count === 0) return Promise.reject(new Error('An append without events'));
@@ -158,6 +161,7 @@ export class SqliteEventStore extends EventStore {
       count,
       keys: commands.map(({ meta }) => meta.key),
       payload: encodeAppend(commands),
+      follows,
     });
     this.#flushUnlessBusy();
     return new Promise((resolve, reject) => {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import {
-  type CommandEvents,
   type CommandOutcome,
   type EventStore,
   Execution,
@@ -104,8 +103,8 @@ const faulty = (
   return new Proxy(store, {
     get: (target, name): unknown => {
       if (name === 'append')
-        return (stream: string, expected: number, commands: readonly CommandEvents[]) =>
-          fault(() => target.append(stream, expected, commands), (attempt += 1));
+        return (...asked: Parameters<EventStore['append']>) =>
+          fault(() => target.append(...asked), (attempt += 1));
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
@@ -338,6 +337,79 @@ describe('a snapshot', () => {
   });
 });
 
+describe('a full batch', () => {
+  let most: number;
+  let watched: EventStore;
+  beforeEach(() => {
+    let underWay = 0;
+    most = 0;
+    watched = faulty(async (append) => {
+      most = Math.max(most, (underWay += 1));
+      const positions = await append();
+      underWay -= 1;
+      return positions;
+    });
+  });
+
+  it('is appended while the one before it is under way, and answered in order', async () => {
+    const execution = executionOn(watched, { batchMax: 2 });
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => run(execution, 'Fill', 1 + index)),
+    );
+    expect(most).toBe(2);
+    expect(outcomes.map(({ events: [only] }) => only?.revision)).toEqual(
+      outcomes.map((_, index) => index),
+    );
+  });
+
+  it('waits where a store takes no appends that follow others', async () => {
+    const single = new Proxy(watched, {
+      get: (target, name): unknown =>
+        name === 'takesFollowing' ? false : Reflect.get(target, name),
+    });
+    const execution = executionOn(single, { batchMax: 2 });
+    await Promise.all(Array.from({ length: 12 }, () => run(execution, 'Fill', 1)));
+    expect(most).toBe(1);
+  });
+
+  it('is decided anew when the one before it lost against somebody who wrote as much', async () => {
+    await run(executionOn(), 'Fill', 4);
+    let first = Promise.resolve<unknown>(undefined);
+    const raced = faulty(async (append, attempt) => {
+      if (attempt > 1) {
+        // Now as many events are there as the first batch would have written: the second would fit behind them.
+        await first;
+        return append();
+      }
+      const lost = run(executionOn(), 'Spend', 4).then(append);
+      first = lost.catch(() => undefined);
+      return lost;
+    });
+    const execution = executionOn(raced, { batchMax: 1, retryPauseMs: 0 });
+    const results = await Promise.allSettled([
+      run(execution, 'Spend', 2),
+      run(execution, 'Spend', 2),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await balance(execution)).toBe(0);
+  });
+
+  it('that writes nothing is decided anew when the one before it was not written', async () => {
+    const full = faulty(async () => {
+      throw new StoreUnavailable('not_written', 'The disk is full');
+    });
+    const execution = executionOn(full, { batchMax: 1 });
+    const [filled, spent, dry] = await Promise.allSettled([
+      run(execution, 'Fill', 5),
+      run(execution, 'Spend', 9),
+      run(execution, 'Spend', 5, { key: 'dry', dryRun: true }),
+    ]);
+    expect(filled).toMatchObject({ reason: { code: 'STORE_UNAVAILABLE' } });
+    expect(spent).toMatchObject({ reason: { message: 'Needs 9, holds 0.' } });
+    expect(dry).toMatchObject({ reason: { message: 'Needs 5, holds 0.' } });
+  });
+});
+
 describe('memory', () => {
   it('holds no more states than it may, and loads the others again', async () => {
     const execution = executionOn(store, { cachedStreamsMax: 3 });
@@ -365,6 +437,11 @@ describe('commands under faults', () => {
   const notWritten = new StoreUnavailable('not_written', 'the disk is full');
   const unknown = new StoreUnavailable('unknown', 'the connection was lost');
   const small = { batchMax: 2, retryPauseMs: 0, conflictsMax: 100 };
+  const takeAll = async (stream: string): Promise<void> => {
+    const thief = executionOn();
+    const { state } = await thief.stateAt(purses, stream);
+    if (state.balance > 0) await run(thief, 'Spend', state.balance, { stream });
+  };
 
   it('take effect once at the most, and are answered with what they did, whoever else writes', async () => {
     const step = fc.record({
@@ -373,7 +450,7 @@ describe('commands under faults', () => {
       dryRun: fc.boolean(),
     } as const);
     const fault = fc.constantFrom(
-      ...(['none', 'none', 'none', 'refuse', 'lose', 'lose unwritten', 'rival'] as const),
+      ...(['none', 'none', 'none', 'refuse', 'lose', 'lose unwritten', 'rival', 'thief'] as const),
     );
     let streams = 0;
     await fc.assert(
@@ -397,6 +474,9 @@ describe('commands under faults', () => {
               case 'rival':
                 // Another process comes first, now or while the append is under way.
                 await run(executionOn(), 'Fill', 1, { stream });
+                return append();
+              case 'thief':
+                await takeAll(stream);
                 return append();
               default:
                 return append();

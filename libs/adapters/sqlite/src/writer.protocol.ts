@@ -7,6 +7,8 @@ export type AppendJob = Readonly<{
   count: number;
   keys: readonly string[];
   payload: string;
+  /** The key of the last command of the append that this one follows: if that was not written, this is not either. */
+  follows: string | undefined;
 }>;
 
 export type SnapshotJob = Readonly<{

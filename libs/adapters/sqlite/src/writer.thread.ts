@@ -31,7 +31,8 @@ const SNAPSHOT_SPARSE_REVISIONS = 32_768;
 /** From so many keys on, one question for all of them costs less than one for each. */
 const KEYS_AT_ONCE_MIN = 8;
 
-type Head = { readonly stream: number; revision: number };
+/** A stream's last revision and, of an append since the start, the key of its last command. */
+type Head = { readonly stream: number; revision: number; key: string | undefined };
 /** An append of the commit at hand. */
 type Added = Readonly<{ append: Unindexed; count: number; payload: string }>;
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
@@ -172,11 +173,13 @@ class Writer {
     };
   }
 
-  #append({ id, stream, expected, count, keys, payload }: AppendJob, added: Added[]): AppendResult {
+  #append(job: AppendJob, added: Added[]): AppendResult {
+    const { id, stream, expected, count, keys, payload, follows } = job;
     const head = this.#head(stream);
     const known = head === undefined ? [] : this.#known(head.stream, keys);
     if (known.length > 0) return { id, result: 'duplicate', keys: known };
     if ((head?.revision ?? -1) !== expected) return { id, result: 'conflict' };
+    if (follows !== undefined && head?.key !== follows) return { id, result: 'conflict' };
     const own = head ?? this.#newStream(stream);
     const position = this.#position + count;
     const revision = expected + count;
@@ -185,6 +188,7 @@ class Writer {
     added.push({ append, count, payload });
     this.#position = position;
     own.revision = revision;
+    own.key = keys.at(-1);
     return { id, result: 'appended', position };
   }
 
@@ -224,12 +228,16 @@ class Writer {
     if (found === undefined) return undefined;
     const { id } = found;
     const revision = this.#unindexed.revisionOf(id) ?? lastOf(this.#findHead, id) ?? -1;
-    return this.#remember(stream, { stream: id, revision });
+    return this.#remember(stream, { stream: id, revision, key: undefined });
   }
 
   #newStream(stream: string): Head {
     const { lastInsertRowid } = this.#addStream.run(stream);
-    return this.#remember(stream, { stream: Number(lastInsertRowid), revision: -1 });
+    return this.#remember(stream, {
+      stream: Number(lastInsertRowid),
+      revision: -1,
+      key: undefined,
+    });
   }
 
   #remember(stream: string, head: Head): Head {
