@@ -1,7 +1,6 @@
 import {
   type Kind,
   conflict,
-  decideAll,
   encodeBatch,
   keyReused,
   overloaded,
@@ -23,11 +22,11 @@ import {
   NO_STREAM,
   type Position,
   RevisionConflict,
-  type Revision,
   type SnapshotStore,
   type StoredEvent,
   StoreUnavailable,
 } from './event-log.js';
+import { type Decided, type Decision, decideBatch } from './decision.js';
 import type { Instant } from './instant.js';
 import {
   type Batch,
@@ -46,29 +45,10 @@ import { type Loaded, loadState } from './stream-state.js';
 /** Appends of one stream under way at once, where the store takes following ones. */
 const UNDER_WAY_PER_STREAM_MAX = 2;
 
-type Decided = {
-  readonly waiting: Waiting;
-  readonly events: readonly Message[];
-  /** The revision before it, and the state after it. */
-  readonly after: Revision;
-  readonly state: unknown;
-};
-
-/** What was decided of a batch: `decided` is to be appended; what does not fit into one append is postponed. */
-type Decision = {
-  readonly decided: readonly Decided[];
-  readonly dry: readonly Decided[];
-  readonly refused: readonly [Waiting, unknown][];
-  readonly postponed: readonly Waiting[];
-  readonly state: unknown;
-  readonly count: number;
-};
-
 /** How an append ended; where there were `duplicates`, nothing was written. */
-type Appended =
-  | Readonly<{ end: 'appended'; positions: readonly Position[] }>
-  | Readonly<{ end: 'conflict' }>
-  | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
+type Appended = Readonly<{ end: 'appended'; positions: readonly Position[] }> | NotAppended;
+type NotAppended =
+  Readonly<{ end: 'conflict' }> | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
 
 /**
  * Runs commands: one queue per stream; what gathers while an append is in flight is decided one after the other
@@ -83,6 +63,7 @@ export class Execution {
   readonly #observer: ExecutionObserver;
   readonly #random: () => number;
   readonly #lanes: Lanes;
+  #starting: Lane[] = [];
   #underWay = 0;
   #closed = false;
   #idle: (() => void) | undefined;
@@ -194,18 +175,22 @@ export class Execution {
     );
   }
 
+  /** Starts a lane when the current tick is over, so that its first batch has all that the tick brings. */
   #start(lane: Lane): void {
     if (lane.isStarting || !this.#mayGo(lane)) return;
     lane.isStarting = true;
-    void this.#startSoon(lane);
+    this.#starting.push(lane);
+    if (this.#starting.length === 1) void Promise.resolve().then(this.#startAll);
   }
 
-  async #startSoon(lane: Lane): Promise<void> {
-    // The queue gathers what the current tick brings before the first batch is decided.
-    await Promise.resolve();
-    lane.isStarting = false;
-    this.#go(lane);
-  }
+  readonly #startAll = (): void => {
+    const lanes = this.#starting;
+    this.#starting = [];
+    for (const lane of lanes) {
+      lane.isStarting = false;
+      this.#go(lane);
+    }
+  };
 
   #go(lane: Lane): void {
     while (this.#mayGo(lane)) {
@@ -248,7 +233,7 @@ export class Execution {
       });
     const { tip } = before;
     if (tip === undefined) return batch.waiting;
-    const decision = this.#decide(lane, tip, batch.waiting);
+    const decision = decideBatch(lane.kind, tip, batch.waiting, this.#limits);
     const [result] = await Promise.allSettled([
       this.#append(lane, batch, tip, decision, tip.key),
       before.done,
@@ -281,15 +266,17 @@ export class Execution {
       }
       if (lane.cached !== undefined) this.#observer.cacheHit?.();
       const loaded = lane.cached ?? (await this.#load(lane));
-      const decision = this.#decide(lane, loaded, left);
+      const decision = decideBatch(lane.kind, loaded, left, this.#limits);
       this.#answerDry(lane, loaded, decision);
       const appended = await this.#append(lane, batch, loaded, decision);
       if (appended.end === 'appended') this.#applied(lane, loaded, decision, appended.positions);
       else batch.tip = undefined;
       // After the append: should looking them up fail, the others have their answers.
       if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
-      const again = await this.#notDone(lane, decision, appended);
-      left = [...again, ...decision.postponed];
+      left =
+        appended.end === 'appended'
+          ? decision.postponed
+          : [...(await this.#notDone(lane, decision, appended)), ...decision.postponed];
       if (appended.end !== 'conflict') continue;
       conflicts += 1;
       this.#observer.conflict?.();
@@ -302,9 +289,8 @@ export class Execution {
   async #notDone(
     lane: Lane,
     { decided }: Decision,
-    appended: Appended,
+    appended: NotAppended,
   ): Promise<readonly Waiting[]> {
-    if (appended.end === 'appended') return [];
     const again = decided.map(({ waiting }) => waiting);
     // Some were done before: they are answered from the log.
     return appended.end === 'conflict' ? again : this.#answerDuplicates(lane, again, appended.keys);
@@ -329,38 +315,6 @@ export class Execution {
     lane.snapshotAt = loaded.snapshotRevision;
     this.#lanes.keep(lane, loaded);
     return loaded;
-  }
-
-  /** Decides requests one after the other; each is accepted or refused on its own. */
-  #decide(
-    { kind }: Lane,
-    loaded: Pick<Cached, 'state' | 'revision'>,
-    taken: readonly Waiting[],
-  ): Decision {
-    const decided: Decided[] = [];
-    const dry: Decided[] = [];
-    const refused: [Waiting, unknown][] = [];
-    let { state } = loaded;
-    let count = 0;
-    let index = 0;
-    for (const waiting of taken) {
-      if (count >= this.#limits.batchEventsMax) break;
-      index += 1;
-      try {
-        const [events, next] = decideAll(kind, state, waiting.request.commands);
-        const one = { waiting, events, after: loaded.revision + count, state: next };
-        if (waiting.request.dryRun === true) {
-          dry.push(one);
-          continue;
-        }
-        decided.push(one);
-        count += events.length;
-        state = next;
-      } catch (error) {
-        refused.push([waiting, error]);
-      }
-    }
-    return { decided, dry, refused, postponed: taken.slice(index), state, count };
   }
 
   #answerDry(lane: Lane, loaded: Cached, { dry }: Decision): void {
@@ -391,14 +345,14 @@ export class Execution {
   }
 
   /** Appends what was decided, and says what the next batch can be decided against meanwhile. */
-  async #append(
+  #append(
     lane: Lane,
     batch: Batch,
     { revision }: Pick<Cached, 'revision'>,
     { decided, postponed, state, count }: Decision,
     follows?: string,
   ): Promise<Appended> {
-    if (count === 0) return { end: 'appended', positions: [] };
+    if (count === 0) return Promise.resolve({ end: 'appended', positions: [] });
     const commands = encodeBatch(
       lane.kind,
       decided.map(({ waiting, events }) => [waiting.request.meta, events]),
