@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import type { LedgerProcess } from '../apps/cli/src/demo/ledger-process.js';
 import { CREDIT } from '@scrip/kernel';
 import type { AccountCommand } from '@scrip/accounts';
 import { type Figure, type Setting, median, repeat, tell } from './figures.js';
+import { openAccounts, startBuiltLedger, useAccounts } from './http.js';
 import {
   DEBIT,
   type InProcess,
@@ -25,7 +28,7 @@ const DAY_MS = 86_400_000;
 export const limits = async (setting: Setting): Promise<readonly Figure[]> => [
   await longStream(setting),
   await manyLots(setting),
-  await memory(setting),
+  ...(await memory(setting)),
 ];
 
 /** How soon the first command of a fresh process is answered by an account with a long history. */
@@ -46,7 +49,7 @@ const longStream = ({ folder, quick, runs }: Setting): Promise<Figure> =>
     return {
       what: `first answer of an account of ${events} events after a restart`,
       unit: 'ms',
-      runs: await repeat(runs, () => answerOf('first-command', own)),
+      runs: await repeat(runs, () => firstAnswer(own)),
       target: { atMost: 100 },
     };
   });
@@ -98,26 +101,48 @@ const grantLots = async (ledger: InProcess, account: number, count: number): Pro
   });
 };
 
-/** What a process needs that opened many accounts, bought for each, and used each once. */
-const memory = async ({ folder, quick }: Setting): Promise<Figure> => {
+/** What a ledger needs that opened many accounts, bought for each, and used each once. */
+const memory = async ({ folder, quick }: Setting): Promise<readonly Figure[]> => {
+  if (process.platform !== 'linux') {
+    tell('limits: the memory of another process is measured on Linux only');
+    return [];
+  }
   const accounts = quick ? 20_000 : 100_000;
   tell(`limits: memory at ${accounts} accounts`);
-  const used = await inFolder(folder, (own) => answerOf('memory', own, String(accounts)));
-  return {
-    what: `memory of a process with ${accounts} accounts used once (RSS at its peak)`,
-    unit: 'MiB',
-    runs: [used],
-    target: { atMost: 512 },
-  };
+  const used = await inFolder(folder, async (own) => {
+    const ledger = await startBuiltLedger(own);
+    try {
+      await openAccounts(ledger, accounts);
+      await useAccounts(ledger, accounts);
+      return await peakOf(ledger);
+    } finally {
+      await ledger.stop();
+    }
+  });
+  return [
+    {
+      what: `memory of a ledger with ${accounts} accounts used once (RSS at its peak)`,
+      unit: 'MiB',
+      runs: [used],
+      target: { atMost: 512 },
+    },
+  ];
 };
 
-/** The one number that a fresh process answers: whatever it measures, it starts cold. */
-const answerOf = async (...task: readonly string[]): Promise<number> => {
-  const child: ChildProcess = fork(new URL('./limits.child.ts', import.meta.url), task);
+/** The most memory that a ledger ever had, in MiB. */
+const peakOf = async ({ pid }: LedgerProcess): Promise<number> => {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+  return Number(kib) / 1_024;
+};
+
+/** How long a fresh process says that its first command took. */
+const firstAnswer = async (folder: string): Promise<number> => {
+  const child: ChildProcess = fork(new URL('./limits.child.ts', import.meta.url), [folder]);
   const ended = once(child, 'exit');
   const [answer] = (await Promise.race([once(child, 'message'), ended])) as [unknown];
   await ended;
   if (typeof answer !== 'number' || child.exitCode !== 0)
-    throw new Error(`${task.join(' ')} failed`);
+    throw new Error('The first command of a fresh process failed');
   return answer;
 };

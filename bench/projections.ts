@@ -88,12 +88,12 @@ const openAll = async (ledger: Ledger, count: number): Promise<void> => {
 };
 
 /** Opens an account of a ledger: one command after the other, because each has a receipt. */
-export const openOn = async (ledger: Ledger, account: number): Promise<void> => {
+const openOn = async (ledger: Ledger, account: number): Promise<void> => {
   for (const command of openAccount(account)) await runOn(ledger, account, [command]);
 };
 
 /** Runs commands on an account of a ledger, under a new idempotency key. */
-export const runOn = (
+const runOn = (
   ledger: Ledger,
   account: number,
   commands: Parameters<Ledger['runAccount']>[0]['commands'],

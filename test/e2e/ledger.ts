@@ -24,7 +24,7 @@ const UNLIMITED = { SCRIP_RATE_LIMIT: '1000000' };
 /** Starts a ledger over an empty folder. */
 export const startLedger = async (): Promise<TestLedger> => {
   const folder = await mkdtemp(join(tmpdir(), 'scrip-e2e-'));
-  let running = await startLedgerProcess(join(folder, 'ledger'), UNLIMITED);
+  let running = await startLedgerProcess(join(folder, 'ledger'), { settings: UNLIMITED });
   const { apiKey } = running;
   const clientWith = (key: string): ScripClient =>
     new ScripClient({ baseUrl: running.url, apiKey: key });
@@ -43,7 +43,7 @@ export const startLedger = async (): Promise<TestLedger> => {
     },
     restart: async () => {
       await running.stop();
-      running = await startLedgerProcess(join(folder, 'ledger'), UNLIMITED);
+      running = await startLedgerProcess(join(folder, 'ledger'), { settings: UNLIMITED });
       client = clientWith(apiKey);
     },
     stop: async () => {

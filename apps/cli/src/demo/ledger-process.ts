@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 export type LedgerProcess = Readonly<{
   url: string;
   apiKey: string;
+  pid: number | undefined;
   /** Lets it finish what is in flight and waits for its end. */
   stop: () => Promise<void>;
 }>;
@@ -28,15 +29,21 @@ export const repositoryRoot = (): string => {
   return folder;
 };
 
-/** Starts the built ledger on a free port, over a data folder; `settings` are more of its environment. */
+/**
+ * Starts a ledger on a free port, over a data folder: the build, or, where this file itself is not built, the sources,
+ * unless the build is asked for. `settings` are more of its environment.
+ */
 export const startLedgerProcess = async (
   dataFolder: string,
-  settings: Readonly<Record<string, string>> = {},
+  {
+    settings = {},
+    built = !import.meta.url.endsWith('.ts'),
+  }: Readonly<{ settings?: Readonly<Record<string, string>>; built?: boolean }> = {},
 ): Promise<LedgerProcess> => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const output: string[] = [];
-  const child = spawn(process.execPath, ledgerArguments(), {
+  const child = spawn(process.execPath, ledgerArguments(built), {
     env: { ...process.env, ...settings, SCRIP_DATA: dataFolder, SCRIP_PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -53,19 +60,15 @@ export const startLedgerProcess = async (
     }),
   );
   await ready(child, url, output);
-  return { url, apiKey: await keyIn(dataFolder), stop: () => stop(child, ended) };
+  const apiKey = await keyIn(dataFolder);
+  return { url, apiKey, pid: child.pid, stop: () => stop(child, ended) };
 };
 
-const ledgerArguments = (): readonly string[] => {
+const ledgerArguments = (built: boolean): readonly string[] => {
   const root = repositoryRoot();
-  if (import.meta.url.endsWith('.ts'))
-    return [
-      '--import',
-      join(root, 'test/ts-loader.mjs'),
-      '--no-warnings',
-      join(root, 'apps/ledger/src/main.ts'),
-    ];
-  return [join(root, 'dist/apps/ledger/apps/ledger/src/main.js')];
+  if (built) return [join(root, 'dist/apps/ledger/apps/ledger/src/main.js')];
+  const loader = ['--import', join(root, 'test/ts-loader.mjs'), '--no-warnings'];
+  return [...loader, join(root, 'apps/ledger/src/main.ts')];
 };
 
 const ready = async (
