@@ -2,6 +2,7 @@ import { type TenantCommand, type TenantEvent, streamOfTenant, tenants } from '@
 import {
   type Account,
   type AccountCommand,
+  type AccountEvent,
   type AccountReceipt,
   type ConsumptionFact,
   accounts,
@@ -133,25 +134,33 @@ export class Ledger {
   }
 
   /** Runs commands on an account. @throws Refusal */
-  async runAccount(request: AccountRequest): Promise<AccountAnswer> {
+  runAccount(request: AccountRequest): Promise<AccountAnswer> {
     const { tenant, accountId, commands, meta, dryRun = false } = request;
     const { stream } = addressOf(tenant, accountId);
-    const outcome = await this.#counted(
-      this.#execution.run(accounts, { stream, commands, meta, dryRun }),
-    );
-    const { position, replayed, events } = outcome;
-    const types = commands.map(({ type }) => type);
+    // No frame waits for it: thousands are under way, and the collector copies what each holds.
+    return this.#execution
+      .run(accounts, { stream, commands, meta, dryRun })
+      .then((outcome) => this.#answer(request, stream, this.#counted(outcome)), this.#refused);
+  }
+
+  #answer(
+    request: AccountRequest,
+    stream: string,
+    outcome: CommandOutcome<AccountEvent, Account>,
+  ): AccountAnswer | Promise<AccountAnswer> {
+    const types = request.commands.map(({ type }) => type);
+    const { events, state, position, replayed, dryRun } = outcome;
     // What was done before is answered from its events; only those of an account's settings say too little.
-    const { state } =
-      outcome.state !== undefined || sayWhatIsHeld(types, events)
-        ? outcome
-        : await this.#execution.stateAt(accounts, stream, { position });
+    if (state === undefined && !sayWhatIsHeld(types, events))
+      return this.#execution
+        .stateAt(accounts, stream, { position })
+        .then((loaded) => this.#answer(request, stream, { ...outcome, state: loaded.state }));
     const receipts = receiptsOf(types, {
-      account_id: accountId,
+      account_id: request.accountId,
       events,
       state,
       position,
-      dryRun: outcome.dryRun,
+      dryRun,
     });
     return { receipts, position, replayed };
   }
@@ -159,7 +168,9 @@ export class Ledger {
   /** Runs commands on a tenant; resolves when the views of tenants and keys show it. @throws Refusal */
   async runTenant({ tenant, commands, meta }: TenantRequest): Promise<CommandOutcome<TenantEvent>> {
     const stream = streamOfTenant(tenant);
-    const outcome = await this.#counted(this.#execution.run(tenants, { stream, commands, meta }));
+    const outcome = await this.#execution
+      .run(tenants, { stream, commands, meta })
+      .then(this.#counted, this.#refused);
     await this.viewsReach('access', outcome.position);
     this.keys.forget();
     return outcome;
@@ -216,18 +227,15 @@ export class Ledger {
     await this.#stores.close();
   }
 
-  /** Counts, beside it, how a run ends. */
-  #counted<T extends Ended>(run: Promise<T>): Promise<T> {
-    void run.then(this.#countOutcome, this.#countRefusal);
-    return run;
-  }
-
-  readonly #countOutcome = ({ replayed, dryRun }: Ended): void => {
+  readonly #counted = <T extends Ended>(outcome: T): T => {
+    const { replayed, dryRun } = outcome;
     this.metrics.command(replayed ? 'replayed' : dryRun ? 'dry_run' : 'accepted');
+    return outcome;
   };
 
-  readonly #countRefusal = (error: unknown): void => {
+  readonly #refused = (error: unknown): never => {
     if (error instanceof Refusal) this.metrics.command('refused');
+    throw error;
   };
 }
 

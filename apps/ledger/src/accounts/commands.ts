@@ -108,7 +108,7 @@ export const consumeCredits = (
 ): AccountCommand => ({
   type: 'ConsumeCredits',
   at,
-  data: { amount, service, ...present({ description, details, occurred_at }) },
+  data: present({ amount, service, description, details, occurred_at }),
 });
 
 /** The command to set credits aside. */
