@@ -1,9 +1,10 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
-import { accountProjections, accountViews } from '@scrip/accounts';
-import { SqliteEventLog, SqliteViewStore } from '@scrip/adapters/sqlite';
-import { Processor } from '@scrip/kernel';
-import { Ledger } from '@scrip/runtime';
+import { accountViews } from '@scrip/accounts';
+import { SqliteEventLog } from '@scrip/adapters/sqlite';
+import type { ProcessorStatus } from '@scrip/kernel';
+import { Ledger, Projectors } from '@scrip/runtime';
 import { pino } from 'pino';
 import { type Figure, type Setting, quantile, repeat, tell } from './figures.js';
 import { accountIdOf, debit, inFlight, inFolder, metaOf, openAccount, zipfPicks } from './load.js';
@@ -16,17 +17,14 @@ const EVENTS_PER_SECOND = 15_000;
 const UNDER_WAY_MAX = 1_000;
 const PACE_MS = 5;
 const SAMPLE_MS = 10;
+const POLL_MS = 2;
 
 /** Projections that follow while commands run, and are built anew from the whole log. */
 export const projections = (setting: Setting): Promise<readonly Figure[]> =>
   inFolder(setting.folder, async (folder) => {
     const following = await whileCommandsRun(folder, setting);
     tell('projections: rebuild');
-    const log = new SqliteEventLog(join(folder, 'events.db'));
-    const rebuilt = await repeat(setting.runs, (run) =>
-      rebuildRate(log, join(folder, `views-${run}.db`)),
-    );
-    log.closeConnection();
+    const rebuilt = await repeat(setting.runs, () => rebuildRate(folder));
     return [
       ...following,
       {
@@ -156,12 +154,27 @@ const follow = async (ledger: Ledger, seconds: number): Promise<Followed> => {
   };
 };
 
-/** Events a second of a build from nothing to the head of the log: what a rebuild beside the live views does. */
-const rebuildRate = async (log: SqliteEventLog, file: string): Promise<number> => {
-  const views = SqliteViewStore.open(file, [accountViews]);
+/**
+ * Events a second of a build from nothing to the head of the log, from when the threads that keep the views have started
+ * until all are live: what a start over a folder without views does.
+ */
+const rebuildRate = async (folder: string): Promise<number> => {
+  for (const file of readdirSync(folder)) if (file.startsWith('views')) rmSync(join(folder, file));
+  const log = new SqliteEventLog(join(folder, 'events.db'));
+  const head = await log.head();
+  log.closeConnection();
+  const projectors = await Projectors.start(folder, ({ group, state }) => {
+    throw new Error(`${group} ${state}`);
+  });
   const from = performance.now();
-  const position = await new Processor({ log, views, subject: accountProjections }).catchUp();
+  while (!projectors.statuses.some((status) => isBuilt(status, head))) await pause(POLL_MS);
   const took = performance.now() - from;
-  views.close();
-  return (position * 1_000) / took;
+  await projectors.close();
+  return (head * 1_000) / took;
 };
+
+const isBuilt = (status: ProcessorStatus, head: number): boolean =>
+  status.group === accountViews.name &&
+  status.state === 'running' &&
+  !status.rebuilding &&
+  status.position >= head;

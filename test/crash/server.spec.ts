@@ -138,8 +138,7 @@ const toldOf = (
 const expectSameViews = async (server: ServerProcess): Promise<void> => {
   const kept = await readEverything(server.connect(RETRIES_MAX));
   expect(await server.end('SIGTERM')).toBe(0);
-  for (const file of readdirSync(folder))
-    if (file.startsWith('views.db')) rmSync(join(folder, file));
+  for (const file of readdirSync(folder)) if (file.startsWith('views-')) rmSync(join(folder, file));
   const again = start();
   await again.ready();
   expect(await readEverything(again.connect(RETRIES_MAX))).toEqual(kept);

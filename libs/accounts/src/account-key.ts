@@ -24,6 +24,12 @@ export const streamOfAccount = (account: string): string => PREFIX + account;
 /** The tenant that an account's key names. */
 export const tenantOf = (account: string): string => account.slice(0, account.indexOf('/'));
 
+/** The stream of the account that a text starts with, as ids of documents and parts of keys do; undefined where none is named. */
+export const streamNamedBy = (text: string): string | undefined => {
+  const [tenant = '', accountId = ''] = text.split('/', 2);
+  return accountId === '' ? undefined : streamOfAccount(`${tenant}/${accountId}`);
+};
+
 /** The account's id within its tenant. */
 export const accountIdOf = (account: string): string => account.slice(account.indexOf('/') + 1);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LOG_START } from '@scrip/kernel';
+import { LOG_START, type Recorded, keyOf } from '@scrip/kernel';
 import * as fc from 'fast-check';
 import { accountViews } from './account-views.js';
 import { type AccountEvent } from './account.messages.js';
@@ -13,9 +13,11 @@ import { lotStatusOf, lotsView } from './lots.projection.js';
 import { tenantScope, usageView } from './usage.projection.js';
 import {
   ACCOUNT,
+  type Step,
   documentsOf,
   foldViews,
   live,
+  placed,
   recordedAs,
   steps,
 } from './view-folding.fixture.js';
@@ -225,6 +227,64 @@ describe('the history', () => {
           total += moved;
           expect({ type, hold_id, total }).toEqual({ type, hold_id, total: balance + held });
         }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('the views of two accounts of a tenant', () => {
+  const BOBS = 'account-acme/bob';
+  const twoAccounts = (one: readonly Step[], other: readonly Step[]): Recorded<AccountEvent>[] => {
+    const ofBob = live(other).events.map((event) =>
+      event.type === 'AccountOpened'
+        ? { ...event, data: { ...event.data, account_id: 'bob' } }
+        : event,
+    );
+    return [...placed([recordedAs(STREAM, live(one).events), recordedAs(BOBS, ofBob)])];
+  };
+  const foldOf = (events: Recorded<AccountEvent>[], stream: string): ReturnType<typeof foldViews> =>
+    foldViews([events.filter((recorded) => recorded.stream === stream)]);
+
+  it('add up, where a document is of both, to what both together make', () => {
+    fc.assert(
+      fc.property(steps(30), steps(30), (one, other) => {
+        const events = twoAccounts(one, other);
+        const apart = [foldOf(events, STREAM), foldOf(events, BOBS)];
+        const all = foldViews([events]);
+        for (const { name, codec, sum } of accountViews.views)
+          for (const [id, json] of all.get(name) ?? []) {
+            const parts = apart.flatMap((folded): unknown[] => {
+              const part = folded.get(name)?.get(id);
+              return part === undefined ? [] : [codec.decode(JSON.parse(part))];
+            });
+            const added = parts.reduce((a, b): unknown => sum?.(a, b));
+            expect(JSON.stringify(codec.encode(added))).toBe(json);
+          }
+      }),
+      RUNS,
+    );
+  });
+
+  it('name by id and key the one stream that they are made of', () => {
+    fc.assert(
+      fc.property(steps(30), steps(30), (one, other) => {
+        const events = twoAccounts(one, other);
+        for (const stream of [STREAM, BOBS])
+          for (const view of accountViews.views)
+            for (const [id, json] of foldOf(events, stream).get(view.name) ?? []) {
+              const named = accountViews.streamOf?.(id);
+              expect([view.sum && 'added up', named]).toContain(
+                named === undefined ? 'added up' : stream,
+              );
+              const document: unknown = view.codec.decode(JSON.parse(json));
+              for (const index in view.indexes) {
+                const [first] = keyOf(view, index, document) ?? [];
+                const byKey =
+                  typeof first === 'string' ? accountViews.streamOf?.(first) : undefined;
+                expect([undefined, named]).toContain(byKey);
+              }
+            }
       }),
       RUNS,
     );

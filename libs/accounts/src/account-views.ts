@@ -1,5 +1,5 @@
 import type { AnyProjection, AnyView, ProjectionGroup, ViewGroup } from '@scrip/kernel';
-import { ACCOUNT_CATEGORY } from './account-key.js';
+import { ACCOUNT_CATEGORY, streamNamedBy } from './account-key.js';
 import { type AccountEvent, accountEvents } from './account.messages.js';
 import { balanceProjection } from './balance.projection.js';
 import { booksProjection } from './books.projection.js';
@@ -24,6 +24,7 @@ export const accountViews: ViewGroup = {
   name: 'accounts',
   version: 1,
   views: projections.map(({ view }): AnyView => view),
+  streamOf: streamNamedBy,
 };
 
 /** The views of accounts with what fills them. */

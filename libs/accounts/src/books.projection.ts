@@ -49,6 +49,24 @@ export const booksView: View<BookDocument> = {
   codec: bookDocument,
   parts: {},
   indexes: {},
+  sum: (one, other) => ({
+    tenant: one.tenant,
+    postings: one.postings + other.postings,
+    issued_purchase: one.issued_purchase + other.issued_purchase,
+    issued_bonus: one.issued_bonus + other.issued_bonus,
+    issued_adjustment: one.issued_adjustment + other.issued_adjustment,
+    issued_subscription: one.issued_subscription + other.issued_subscription,
+    issued_allocation: one.issued_allocation + other.issued_allocation,
+    issued_transfer: one.issued_transfer + other.issued_transfer,
+    issued_refund: one.issued_refund + other.issued_refund,
+    scheduled: one.scheduled + other.scheduled,
+    free: one.free + other.free,
+    held: one.held + other.held,
+    overdrawn: one.overdrawn + other.overdrawn,
+    consumed: one.consumed + other.consumed,
+    refunded: one.refunded + other.refunded,
+    expired: one.expired + other.expired,
+  }),
 };
 
 /** What all the books' accounts come to: zero, or something is wrong. */

@@ -40,6 +40,12 @@ export const usageView: View<UsageDocument> = {
     /** A month's services by what they used. */
     top: ['scope', 'month', 'net'],
   },
+  sum: (one, other) => ({
+    ...one,
+    credits: one.credits + other.credits,
+    refunded: one.refunded + other.refunded,
+    count: one.count + other.count,
+  }),
 };
 
 /** The scope of all accounts of a tenant. */

@@ -108,7 +108,7 @@ export class Processor<E extends Message> {
     readonly views: ViewStore;
     readonly subject: ProjectionGroup<E>;
     readonly limits?: Partial<ProcessorLimits>;
-    /** Told after each batch, and when the processor stops. */
+    /** Told at the start, after each batch, and when the processor stops. */
     readonly onStatus?: (status: ProcessorStatus) => void;
   }) {
     this.#log = options.log;
@@ -186,6 +186,7 @@ export class Processor<E extends Message> {
 
   async #run(): Promise<void> {
     let builds = await this.#builds();
+    this.#running(builds[1] ?? builds[0]);
     while (!this.#stop.signal.aborted) {
       const [before] = builds;
       const began = performance.now();
@@ -294,8 +295,10 @@ export class Processor<E extends Message> {
       // Nobody reads a build, so its rows need not wait for the documents.
       if (live) folding.changed.push(...rows);
       else await this.#views.save(generation, rows, folding.written);
-      position = events.at(-1)?.position ?? Math.max(position, head);
+      const last = events.at(-1)?.position ?? position;
       isEnd = events.length < page;
+      // What was in the log up to the head and is not among them is none of ours.
+      position = isEnd ? Math.max(last, head) : last;
       if (isEnd) break;
       left -= events.length;
       await turn();

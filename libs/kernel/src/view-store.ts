@@ -17,6 +17,11 @@ export type View<D> = Readonly<{
   indexes: Readonly<Record<string, readonly string[]>>;
   /** Documents are written once, never changed, and found by the indexes only: nobody gets or loads them by id. */
   appendOnly?: boolean;
+  /**
+   * Puts together two documents of one id, each made of other streams' events. Whether it is in an index, and the parts
+   * of its key that do not add up, are the same in both.
+   */
+  sum?: (one: D, other: D) => D;
 }>;
 
 /** The key that a document has in an index; undefined where it is not in the index. */
@@ -54,6 +59,12 @@ export type ViewGroup = Readonly<{
   /** Raise it when a view's shape or meaning changes: the group is then rebuilt beside the live one. */
   version: number;
   views: readonly AnyView[];
+  /**
+   * The stream whose events alone make the document of an id, or those of a key that starts with this part; undefined
+   * where many streams do. A store may keep the documents of such a group apart by streams; where a view's documents are
+   * made of many, it then has a `sum`.
+   */
+  streamOf?: (idOrFirstPart: string) => string | undefined;
 }>;
 
 export type RangeQuery = Readonly<{

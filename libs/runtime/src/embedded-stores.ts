@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { accessViews } from '@scrip/access';
 import { accountViews } from '@scrip/accounts';
 import {
+  SqliteEventLog,
   SqliteEventStore,
-  SqliteViewStore,
+  SqliteShardedViews,
   backUp,
   lockFolder,
   restore,
@@ -19,7 +20,7 @@ import {
 } from '@scrip/kernel';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.js';
-import { Projector } from './projector.js';
+import { Projectors } from './projectors.js';
 
 /** How a processor stands, and how far it is behind the log. */
 export type ProcessorState = ProcessorStatus & Readonly<{ head: Position; lag: number }>;
@@ -30,10 +31,11 @@ export class EmbeddedStores {
   readonly #clock: Clock;
   readonly #metrics: Metrics;
   readonly #events: SqliteEventStore;
-  readonly #views: SqliteViewStore;
-  readonly #projector: Projector;
+  readonly #views: SqliteShardedViews;
+  /** Through which views find a stream's shard. */
+  readonly #log: SqliteEventLog;
+  readonly #projectors: Projectors;
   readonly #unlock: () => void;
-  readonly #statuses: Map<string, ProcessorStatus>;
   #head: Position;
 
   private constructor(parts: {
@@ -41,10 +43,10 @@ export class EmbeddedStores {
     readonly clock: Clock;
     readonly metrics: Metrics;
     readonly events: SqliteEventStore;
-    readonly views: SqliteViewStore;
-    readonly projector: Projector;
+    readonly views: SqliteShardedViews;
+    readonly log: SqliteEventLog;
+    readonly projectors: Projectors;
     readonly unlock: () => void;
-    readonly statuses: Map<string, ProcessorStatus>;
     readonly head: Position;
   }) {
     this.#folder = parts.folder;
@@ -52,22 +54,20 @@ export class EmbeddedStores {
     this.#metrics = parts.metrics;
     this.#events = parts.events;
     this.#views = parts.views;
-    this.#projector = parts.projector;
+    this.#log = parts.log;
+    this.#projectors = parts.projectors;
     this.#unlock = parts.unlock;
-    this.#statuses = parts.statuses;
     this.#head = parts.head;
   }
 
   /** Opens the folder, creating it where need be. Fails, naming the owner, when another process has it open. */
   static async open(
     folder: string,
-    { clock, metrics, log }: Readonly<{ clock: Clock; metrics: Metrics; log: Logger }>,
+    { clock, metrics, logger }: Readonly<{ clock: Clock; metrics: Metrics; logger: Logger }>,
   ): Promise<EmbeddedStores> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const unlock = lockFolder(folder);
     const eventsFile = join(folder, 'events.db');
-    const viewsFile = join(folder, 'views.db');
-    const statuses = new Map<string, ProcessorStatus>();
     let stores: EmbeddedStores | undefined;
     try {
       const events = await SqliteEventStore.open(eventsFile, {
@@ -78,15 +78,15 @@ export class EmbeddedStores {
         onAppended: (position) => stores?.appended(position),
       });
       const head = await events.head();
-      const projector = await Projector.start({ eventsFile, viewsFile }, (status) => {
-        statuses.set(status.group, status);
-        if (status.state === 'stopped')
-          log.error(status, 'A processor stopped; its views no longer follow the log');
+      const projectors = await Projectors.start(folder, (status) => {
+        logger.error(status, 'A processor stopped; its views no longer follow the log');
       });
-      const views = SqliteViewStore.open(viewsFile, [accessViews, accountViews], {
-        readOnly: true,
-      });
-      const parts = { folder, clock, metrics, events, views, projector, unlock, statuses, head };
+      const log = new SqliteEventLog(eventsFile);
+      const { viewsFiles } = projectors;
+      const views = new SqliteShardedViews(viewsFiles, [accessViews, accountViews], (stream) =>
+        log.shardOf(stream, viewsFiles.length),
+      );
+      const parts = { folder, clock, metrics, events, views, log, projectors, unlock, head };
       stores = new EmbeddedStores(parts);
       return stores;
     } catch (error) {
@@ -113,14 +113,11 @@ export class EmbeddedStores {
 
   /** Why the stores cannot be used, or their views do not follow; undefined while all is well. */
   get broken(): string | undefined {
-    const [stopped] = [...this.#statuses.values()].flatMap((one) =>
-      one.state === 'stopped' ? [one.reason] : [],
-    );
-    return this.#events.failure ?? this.#projector.failure ?? stopped;
+    return this.#events.failure ?? this.#projectors.failure;
   }
 
   processors(): readonly ProcessorState[] {
-    return [...this.#statuses.values()].map((status) => {
+    return this.#projectors.statuses.map((status) => {
       const lag = Math.max(0, this.#head - Math.max(0, status.position));
       this.#metrics.processor(status.group, lag, status.state === 'running');
       return { ...status, head: this.#head, lag };
@@ -129,11 +126,11 @@ export class EmbeddedStores {
 
   /** Says that a reader waits for the views. */
   hurry(): void {
-    this.#projector.hurry();
+    this.#projectors.hurry();
   }
 
   rebuild(group: string | undefined): void {
-    this.#projector.rebuild(group);
+    this.#projectors.rebuild(group);
   }
 
   /** Copies the events to a file of their own in the folder's `backups`; views are built from them again. */
@@ -148,13 +145,14 @@ export class EmbeddedStores {
 
   appended(position: Position): void {
     this.#head = position;
-    this.#projector.wake();
+    this.#projectors.wake();
   }
 
   async close(): Promise<void> {
     await this.#events.close();
-    await this.#projector.close();
+    await this.#projectors.close();
     this.#views.close();
+    this.#log.closeConnection();
     this.#unlock();
   }
 }

@@ -6,5 +6,6 @@ export { type ProcessorState, restoreInto } from './embedded-stores.js';
 export { KeyRing, type Principal } from './key-ring.js';
 export * from './ledger.js';
 export { Metrics } from './metrics.js';
+export { Projectors } from './projectors.js';
 export * from './refusals.js';
 export { requestHash } from './request-hash.js';

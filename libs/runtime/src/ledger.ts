@@ -96,7 +96,7 @@ export class Ledger {
   ): Promise<Ledger> {
     const { log, clock = new SystemClock() } = options;
     const metrics = new Metrics();
-    const stores = await EmbeddedStores.open(config.dataFolder, { clock, metrics, log });
+    const stores = await EmbeddedStores.open(config.dataFolder, { clock, metrics, logger: log });
     try {
       const execution = new Execution({
         store: stores.events,

@@ -1,7 +1,8 @@
+import type { Shard } from '@scrip/adapters/sqlite';
 import type { ProcessorStatus } from '@scrip/kernel';
 
-/** What the projector thread needs to know at its start. */
-export type ProjectorOptions = Readonly<{ eventsFile: string; viewsFile: string }>;
+/** What a projector thread needs to know at its start. */
+export type ProjectorOptions = Readonly<{ eventsFile: string; viewsFile: string; shard: Shard }>;
 
 export type ToProjector =
   | Readonly<{ type: 'wake' }>
@@ -12,6 +13,5 @@ export type ToProjector =
 
 export type FromProjector =
   | Readonly<{ type: 'opened' }>
-  | Readonly<{ type: 'failed'; message: string }>
   | Readonly<{ type: 'status'; status: ProcessorStatus }>
   | Readonly<{ type: 'closed' }>;

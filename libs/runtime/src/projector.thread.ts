@@ -2,27 +2,38 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { accessProjections, accessViews } from '@scrip/access';
 import { accountProjections, accountViews } from '@scrip/accounts';
 import { SqliteEventLog, SqliteViewStore } from '@scrip/adapters/sqlite';
-import { Processor } from '@scrip/kernel';
+import { Processor, processorLimits } from '@scrip/kernel';
 import type { FromProjector, ProjectorOptions, ToProjector } from './projector.protocol.js';
 
-/** Keeps the views up to date, in a thread of its own so that commands never wait for it. */
+/** Keeps a shard of the views up to date, in a thread of its own so that commands never wait for it. */
 const serve = (port: MessagePort): void => {
   const answer = (message: FromProjector): void => {
     port.postMessage(message);
   };
-  const { eventsFile, viewsFile } = workerData as ProjectorOptions;
-  const log = new SqliteEventLog(eventsFile);
+  const { eventsFile, viewsFile, shard } = workerData as ProjectorOptions;
+  const log = new SqliteEventLog(eventsFile, shard);
+  const wholeLog = new SqliteEventLog(eventsFile);
   const views = SqliteViewStore.open(viewsFile, [accessViews, accountViews]);
   const onStatus = (status: Processor<never>['status']): void => {
     answer({ type: 'status', status });
   };
-  const processors = [
-    new Processor({ log, views, subject: accessProjections, onStatus }),
-    new Processor({ log, views, subject: accountProjections, onStatus }),
-  ];
+  // All shards together keep as much in memory as one would.
+  const limits = {
+    documentsKept: processorLimits.documentsKept / shard.of,
+    unwrittenMax: processorLimits.unwrittenMax / shard.of,
+  };
+  const accounts = new Processor({ log, views, subject: accountProjections, limits, onStatus });
+  const access = new Processor({ log: wholeLog, views, subject: accessProjections, onStatus });
+  // Tenants and their keys are few: the first shard has them all.
+  const processors = shard.index === 0 ? [access, accounts] : [accounts];
+  const wake = (): void => {
+    log.wake();
+    wholeLog.wake();
+  };
   const close = async (): Promise<void> => {
     await Promise.all(processors.map((processor) => processor.stop()));
     log.closeConnection();
+    wholeLog.closeConnection();
     views.close();
     answer({ type: 'closed' });
     port.close();
@@ -30,7 +41,7 @@ const serve = (port: MessagePort): void => {
   port.on('message', (message: ToProjector) => {
     switch (message.type) {
       case 'wake':
-        log.wake();
+        wake();
         return;
       case 'hurry':
         for (const processor of processors) processor.hurry();
@@ -39,12 +50,14 @@ const serve = (port: MessagePort): void => {
         for (const processor of processors)
           if (message.group === undefined || message.group === processor.status.group)
             processor.rebuild();
-        log.wake();
+        wake();
         return;
       case 'close':
         void close();
     }
   });
+  // Before it says that it follows the log: a group must not seem to be where only one of its shards is.
+  for (const { status } of processors) onStatus(status);
   answer({ type: 'opened' });
   for (const processor of processors) processor.start();
 };

@@ -4,9 +4,9 @@ import type { FromProjector, ProjectorOptions, ToProjector } from './projector.p
 
 const WAKE_MS = 2;
 /** What folding leaves behind may take so much memory before it is collected. */
-const YOUNG_GENERATION_MIB = 24;
+const YOUNG_GENERATION_MIB = 12;
 
-/** The thread that keeps the views, as the main thread sees it. */
+/** A thread that keeps a shard of the views, as the main thread sees it. */
 export class Projector {
   readonly #worker: Worker;
   readonly #onStatus: (status: ProcessorStatus) => void;
@@ -42,9 +42,8 @@ export class Projector {
     const projector = new Projector(worker, onStatus);
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
-      worker.once('message', (message: FromProjector) => {
-        if (message.type === 'failed') reject(new Error(message.message));
-        else resolve();
+      worker.on('message', ({ type }: FromProjector) => {
+        if (type === 'opened') resolve();
       });
     });
     return projector;

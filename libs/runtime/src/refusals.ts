@@ -64,6 +64,10 @@ export const edgeRefusals = {
     'The log has not come to the position in `after`. Send the position of a receipt.',
   ),
   PERIOD_TOO_LONG: row('unprocessable', 'The period holds too many days. Ask for a shorter one.'),
+  LIST_TOO_LONG: row(
+    'unprocessable',
+    'The list would be added up from more than it may be. Ask for a part of it.',
+  ),
   UNAUTHENTICATED: row(
     'unauthenticated',
     'The API key is missing, unknown, revoked or expired. Send `Authorization: Bearer scrip_…`.',

@@ -97,6 +97,10 @@ export const errorCodes = {
     meaning: 'An API key of this id is there already. Try again: ids are drawn at random.',
   },
   KEY_NOT_FOUND: { retryable: false, meaning: 'There is no such API key, or it was revoked.' },
+  LIST_TOO_LONG: {
+    retryable: false,
+    meaning: 'The list would be added up from more than it may be. Ask for a part of it.',
+  },
   MALFORMED_IDEMPOTENCY_KEY: {
     retryable: false,
     meaning: 'Idempotency-Key is 1 to 255 visible ASCII characters.',

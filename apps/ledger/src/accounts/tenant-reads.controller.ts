@@ -64,6 +64,7 @@ export class TenantReadsController {
     summary: 'List the services that used most in a month',
     query: UsageQuery,
     answer: UsageAnswer,
+    codes: [...about.codes, 'LIST_TOO_LONG'],
   })
   async usage(@Req() request: FastifyRequest, @Query() query: UsageQuery): Promise<UsageAnswer> {
     await reached(this.#ledger, query);

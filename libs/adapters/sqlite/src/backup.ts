@@ -3,6 +3,7 @@ import { LOG_START, type Position } from '@scrip/kernel';
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { lockFolder } from './folder-lock.js';
+import { removeViewsFrom } from './view-files.js';
 import { eventMigrations, openForReading } from './schema.js';
 
 /** Pages copied between two turns of the event loop, so that commands go on meanwhile. */
@@ -41,9 +42,8 @@ export const restore = async (file: string, folder: string): Promise<Position> =
     if (existsSync(events) && lastPositionIn(events) > LOG_START)
       throw new BackupRefused(`${folder} has events. Restore into an empty folder.`);
     lastPositionIn(file);
-    for (const suffix of ['', '-wal', '-shm', '-journal'])
-      for (const name of ['events.db', 'views.db'])
-        rmSync(join(folder, name + suffix), { force: true });
+    removeWithJournals(events);
+    removeViewsFrom(folder);
     const source = new DatabaseSync(file, { readOnly: true });
     try {
       return await copy(source, events);

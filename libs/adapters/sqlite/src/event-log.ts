@@ -3,6 +3,9 @@ import { EventLog, LOG_START, type Position, type Revision, type StoredEvent } f
 import { type AppendRow, decodeAppend } from './event-rows.js';
 import { openForReading } from './schema.js';
 
+/** A part of the streams: those whose number leaves this remainder. Numbers are given in turn, so parts are alike in size. */
+export type Shard = Readonly<{ index: number; of: number }>;
+
 /** How often a log that others write looks for news when nobody wakes it. */
 const POLL_MS = 20;
 
@@ -17,10 +20,12 @@ export class SqliteEventLog extends EventLog {
   readonly #append: Statement;
   readonly #all: Statement;
   readonly #category: Statement;
+  readonly #number: Statement;
   readonly #head: Statement;
   readonly #waiting = new Set<() => void>();
 
-  constructor(file: string) {
+  /** With a shard, what is read of a category is of that part of its streams; all else is of the whole log. */
+  constructor(file: string, { index, of }: Shard = { index: 0, of: 1 }) {
     super();
     this.db = openForReading(file);
     this.#stream = this.db.prepare(
@@ -42,8 +47,10 @@ export class SqliteEventLog extends EventLog {
     // In the order of the log, not of streams: hence CROSS JOIN.
     this.#category = this.db.prepare(
       `SELECT ${COLUMNS} FROM appends a CROSS JOIN streams s ON s.id = a.stream
-       WHERE a.position_last > ? AND s.name >= ? AND s.name < ? ORDER BY a.position_last`,
+       WHERE a.position_last > ? AND a.stream % ${of} = ${index} AND s.name >= ? AND s.name < ?
+       ORDER BY a.position_last`,
     );
+    this.#number = this.db.prepare('SELECT id FROM streams WHERE name = ?');
     this.#head = this.db.prepare('SELECT max(position_last) AS last FROM appends');
   }
 
@@ -94,6 +101,12 @@ export class SqliteEventLog extends EventLog {
         ? this.#all.iterate(after)
         : this.#category.iterate(after, `${category}-`, `${category}.`);
     return take(rows, after + 1, limit, ({ position }) => position);
+  }
+
+  /** Which of so many shards a stream belongs to; undefined before its first event. */
+  shardOf(stream: string, of: number): number | undefined {
+    const row = this.#number.get(stream) as { id: number } | undefined;
+    return row && row.id % of;
   }
 
   override async head(): Promise<Position> {

@@ -3,4 +3,6 @@ export * from './event-log.js';
 export * from './event-store.js';
 export * from './folder-lock.js';
 export { FolderTooNew } from './schema.js';
+export { viewFilesIn } from './view-files.js';
+export * from './sharded-views.js';
 export * from './view-store.js';

@@ -22,6 +22,7 @@ import {
   openForWriting,
 } from './schema.js';
 import { messageOf } from './sqlite-error.js';
+import { type Placed, documentOf, pageOf } from './view-cursor.js';
 import { ViewTable } from './view-table.js';
 
 /** The layout of views.db. It is never migrated: another version is deleted, and the views are built anew. */
@@ -39,9 +40,9 @@ const viewLayout: readonly Migration[] = [
 
 /** How often a read starts over because the generation it read from was replaced meanwhile. */
 const REREADS_MAX = 5;
-/** How much of views.db the writer keeps in memory, and how large its WAL grows before it is folded in. */
-const CACHE_KIB = 16_384;
-const WAL_PAGES = 16_000;
+/** How much of its file the writer of a store keeps in memory, and how large its WAL grows before it is folded in. */
+const CACHE_KIB = 8_192;
+const WAL_PAGES = 8_000;
 
 type GenerationRow = Readonly<{
   number: number;
@@ -105,7 +106,12 @@ export class SqliteViewStore extends ViewStore {
   }
 
   override async range<D>(view: View<D>, query: RangeQuery): Promise<Page<D>> {
-    return this.#reading(this.#groupOf(view), (live) => this.#table(live, view).range<D>(query));
+    return pageOf(view, query, await this.placed(view, query), (row) => documentOf(view, row));
+  }
+
+  /** What a range has, in order, each with its place; one more than its limit where more follow. */
+  async placed(view: AnyView, query: RangeQuery): Promise<readonly Placed[]> {
+    return this.#reading(this.#groupOf(view), (live) => this.#table(live, view).placed(query));
   }
 
   override async position(group: string): Promise<Position> {

@@ -3,7 +3,6 @@ import {
   type AnyView,
   type KeyPart,
   LOG_START,
-  type Page,
   type Position,
   type RangeQuery,
   type Stored,
@@ -13,7 +12,7 @@ import {
 } from '@scrip/kernel';
 import { addingRows } from './many-rows.js';
 import { messageOf } from './sqlite-error.js';
-import { cursorOf, placeOf } from './view-cursor.js';
+import { type Placed, documentOf, placeOf } from './view-cursor.js';
 
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
 type Parameter = string | number | null;
@@ -81,21 +80,20 @@ export class ViewTable {
       );
     this.#found ??= this.#db.prepare(`SELECT position, document FROM ${this.name} WHERE id = ?`);
     const found = this.#found.get(storable(id)) as Row | undefined;
-    return found && { document: this.#decode(found), position: found.position };
+    return found && { document: documentOf(this.#view, found), position: found.position };
   }
 
-  range<D>(query: RangeQuery): Page<D> {
+  /** What a range has, in order, each with its place; one more than its limit where more follow. */
+  placed(query: RangeQuery): readonly Placed[] {
     const named = this.#indexes.get(query.index);
     if (named === undefined)
       throw new Error(`The view ${this.#view.name} has no index ${query.index}`);
     const { sql, parameters, rest } = this.#select(named, query);
     const rows = this.#prepared(sql).all(...parameters, query.limit + 1) as Row[];
-    // The index is one of this view's, whose documents are D.
-    const items = rows.slice(0, query.limit).map((row) => this.#decode(row) as D);
-    const last = rows[query.limit - 1];
-    if (rows.length <= query.limit || last === undefined) return { items };
-    const place = rest.map((column) => last[column] ?? '');
-    return { items, cursor: cursorOf(this.#view, query, place) };
+    return rows.map((row) => ({
+      place: rest.map((column) => row[column] ?? ''),
+      document: row.document,
+    }));
   }
 
   /** Writes documents, each where it is stored; throws {@link ViewConflict} when one is not there. */
@@ -184,10 +182,6 @@ export class ViewTable {
 
   #encode(document: unknown): string {
     return JSON.stringify(this.#view.codec.encode(document));
-  }
-
-  #decode({ document }: Pick<Row, 'document'>): unknown {
-    return this.#view.codec.decode(JSON.parse(document));
   }
 
   #select(
