@@ -7,7 +7,7 @@ import {
   id,
   invariant,
   oneOf,
-  record,
+  packed,
   text,
   whole,
 } from '@scrip/kernel';
@@ -16,13 +16,13 @@ import { type AccountEvent, type EventData, settings } from './account.messages.
 import { type MovementEvent, isScheduled, movementTypeOf } from './movement.js';
 import { microsOrZero, millis, signedMicros } from './view-codecs.js';
 
-const balanceDocument = record({
+const balanceDocument = packed({
   account: id(),
   tenant: id(),
   account_id: id(),
   tag: text(12),
   status: oneOf('open', 'frozen', 'closed'),
-  settings: record(settings),
+  settings: packed(settings),
   balance: signedMicros,
   held: microsOrZero,
   /** How much of the effective, unreserved credits was paid for. */
@@ -31,8 +31,8 @@ const balanceDocument = record({
   scheduled: microsOrZero,
   overdrawn: microsOrZero,
   /** The latest month with use, and the use that counts in it. */
-  month: record({ name: text(7), used: microsOrZero }),
-  totals: record({
+  month: packed({ name: text(7), used: microsOrZero }),
+  totals: packed({
     purchased: microsOrZero,
     purchased_usd_minor: whole(0),
     granted: microsOrZero,

@@ -5,7 +5,7 @@ import {
   type TypeOf,
   type View,
   id,
-  record,
+  packed,
   whole,
 } from '@scrip/kernel';
 import { accountOf, tenantOf } from './account-key.js';
@@ -17,7 +17,7 @@ import { signedMicros } from './view-codecs.js';
  * The accounts of a tenant's books. Sources grow negative as credits are issued; the rest says where the credits are.
  * Every posting has two sides, each taken from another field of the event, so that all together are zero.
  */
-const bookDocument = record({
+const bookDocument = packed({
   tenant: id(),
   postings: whole(0),
   issued_purchase: signedMicros,

@@ -4,7 +4,7 @@ import {
   type TypeOf,
   type View,
   id,
-  record,
+  packed,
   text,
   whole,
 } from '@scrip/kernel';
@@ -14,7 +14,7 @@ import { usdMinorOf } from './balance.projection.js';
 import { type MovementEvent, movementTypeOf, usageTypes } from './movement.js';
 import { microsOrZero } from './view-codecs.js';
 
-const dayDocument = record({
+const dayDocument = packed({
   account: id(),
   /** A calendar day of the account's time zone, `2026-11-23`. */
   day: text(10),

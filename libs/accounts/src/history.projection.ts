@@ -11,7 +11,7 @@ import {
   oneOf,
   optional,
   present,
-  record,
+  packed,
   text,
   whole,
 } from '@scrip/kernel';
@@ -32,7 +32,7 @@ import {
 } from './movement.js';
 import { microsOrZero, millis, signedMicros } from './view-codecs.js';
 
-const row = record({
+const row = packed({
   account: id(),
   /** Where it stands in its stream: sorts by time. */
   sequence: text(16),
@@ -49,7 +49,7 @@ const row = record({
   metadata: optional(anyObject),
   reason: optional(text(1_000)),
   /** What each lot took or gave; lots that a refund opened come last. */
-  lots: list(record({ lot_id: id(), amount: microsOrZero }), 2 * LOTS_PER_EVENT_MAX),
+  lots: list(packed({ lot_id: id(), amount: microsOrZero }), 2 * LOTS_PER_EVENT_MAX),
   /** What went on the credit line (usage), or came off it (incoming credits, refunds). */
   overdrawn: optional(microsOrZero),
   price: optional(money),

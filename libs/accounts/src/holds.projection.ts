@@ -8,7 +8,7 @@ import {
   invariant,
   oneOf,
   optional,
-  record,
+  packed,
   text,
 } from '@scrip/kernel';
 import { accountOf, sequenceOf } from './account-key.js';
@@ -20,7 +20,7 @@ import { microsOrZero, millis } from './view-codecs.js';
 export const holdStatuses = ['open', 'captured', 'released', 'expired'] as const;
 export type HoldStatus = (typeof holdStatuses)[number];
 
-const holdDocument = record({
+const holdDocument = packed({
   account: id(),
   hold_id: id(),
   status: oneOf(...holdStatuses),

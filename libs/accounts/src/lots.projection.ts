@@ -10,7 +10,7 @@ import {
   id,
   invariant,
   optional,
-  record,
+  packed,
   whole,
 } from '@scrip/kernel';
 import { accountOf } from './account-key.js';
@@ -24,7 +24,7 @@ import { isPaid, isRestricted } from './burn-order.js';
 import { amountsByLot, isScheduled } from './movement.js';
 import { microsOrZero, millis } from './view-codecs.js';
 
-const lotDocument = record({
+const lotDocument = packed({
   account: id(),
   lot: lotAsIssued,
   issued_at: millis,

@@ -4,7 +4,7 @@ import {
   type TypeOf,
   type View,
   id,
-  record,
+  packed,
   text,
   whole,
 } from '@scrip/kernel';
@@ -12,7 +12,7 @@ import { accountOf, tenantOf } from './account-key.js';
 import type { AccountEvent } from './account.messages.js';
 import { microsOrZero } from './view-codecs.js';
 
-const usageDocument = record({
+const usageDocument = packed({
   /** An account's key, or a tenant's id with a slash for all its accounts. */
   scope: id(),
   month: text(7),

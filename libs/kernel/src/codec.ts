@@ -186,57 +186,127 @@ type Field = Readonly<{ name: string; codec: Codec<unknown>; optional: boolean }
 
 /** An object of exactly the declared fields; an unknown field is an error, both ways. */
 export const record = <const S extends Record<string, AnyCodec>>(shape: S): Codec<ShapeOf<S>> => {
-  const fields = Object.entries(shape).map(([name, codec]: [string, Codec<unknown>]) => ({
-    name,
-    codec,
-    optional: codec.optional === true,
-  }));
-  const write = compiled(fields, 'encode');
-  const read = compiled(fields, 'decode');
+  const fields = fieldsIn(shape);
+  const write = compiled(fields, 'encode', recordWriter);
+  const read = compiled(fields, 'decode', recordReader);
   return {
     encode: (value) => write(fieldsOf(value)) as Json,
     decode: (json) => read(fieldsOf(json)) as ShapeOf<S>,
-    form: {
-      fields: Object.fromEntries(
-        fields.map(({ name, codec: { form }, optional: absent }) => [
-          name,
-          { form, optional: absent },
-        ]),
-      ),
-    },
+    form: formOf(fields),
   };
 };
 
 /**
+ * A {@link record} that is a list of its values in JSON, those that may be absent last: half as long, for what is never
+ * read by another version, such as documents of views.
+ */
+export const packed = <const S extends Record<string, AnyCodec>>(shape: S): Codec<ShapeOf<S>> => {
+  const all = fieldsIn(shape);
+  const fields = [...all.filter((each) => !each.optional), ...all.filter((each) => each.optional)];
+  const write = compiled(fields, 'encode', packedWriter);
+  const read = compiled(fields, 'decode', packedReader);
+  return {
+    encode: (value) => write(fieldsOf(value)) as Json,
+    decode: (json) => {
+      if (!Array.isArray(json) || json.length > fields.length)
+        throw new CodecError(
+          `expected a list of ${String(fields.length)} values, found ${shown(json)}`,
+        );
+      return read(json) as ShapeOf<S>;
+    },
+    form: formOf(fields),
+  };
+};
+
+const fieldsIn = (shape: Readonly<Record<string, AnyCodec>>): readonly Field[] =>
+  Object.entries(shape).map(([name, codec]: [string, Codec<unknown>]) => ({
+    name,
+    codec,
+    optional: codec.optional === true,
+  }));
+
+const formOf = (fields: readonly Field[]): Form => ({
+  fields: Object.fromEntries(
+    fields.map(({ name, codec: { form }, optional: absent }) => [name, { form, optional: absent }]),
+  ),
+});
+
+/** The code that carries the fields of a record from `source` to `target`. */
+type Writing = (fields: readonly Field[]) => string;
+
+/** Carries the value of `source` at a key, which `place` names for the error. */
+const carried = (name: string, index: number, key = name): string =>
+  `(place = ${name}, value = source[${key}], value === undefined ? missing() : carry${String(index)}(value))`;
+
+const ONLY_KNOWN = `
+  for (const name in source) names += 1;
+  if (names !== found) { place = ''; onlyKnown(source, known); }`;
+
+const optionals = (
+  fields: readonly Field[],
+  carry: (key: string, index: number) => string,
+): string =>
+  fields
+    .map(({ name, optional: absent }, index) => (absent ? carry(JSON.stringify(name), index) : ''))
+    .join(' ');
+
+const required = (
+  fields: readonly Field[],
+  carry: (key: string, index: number) => string,
+): string[] =>
+  fields.flatMap(({ name, optional: absent }, index) =>
+    absent ? [] : [carry(JSON.stringify(name), index)],
+  );
+
+const recordWriter: Writing = (fields) => {
+  const first = required(fields, (key, index) => `[${key}]: ${carried(key, index)}`);
+  return `const target = { ${first.join(', ')} }; found = ${String(first.length)};
+    ${optionals(fields, (key, index) => `if (source[${key}] !== undefined) { target[${key}] = ${carried(key, index)}; found += 1; }`)}
+    ${ONLY_KNOWN}`;
+};
+
+/** Changes the parsed object. */
+const recordReader: Writing = (fields) => {
+  const first = required(fields, (key, index) => `source[${key}] = ${carried(key, index)};`);
+  return `const target = source; found = ${String(first.length)}; ${first.join(' ')}
+    ${optionals(fields, (key, index) => `if (source[${key}] !== undefined) { target[${key}] = ${carried(key, index)}; found += 1; }`)}
+    ${ONLY_KNOWN}`;
+};
+
+const packedWriter: Writing = (fields) => {
+  const first = required(fields, carried);
+  return `const target = [${first.join(', ')}]; found = ${String(first.length)};
+    ${optionals(
+      fields,
+      (key, index) => `if (source[${key}] !== undefined) {
+        while (target.length < ${String(index)}) target.push(null);
+        target.push(${carried(key, index)}); found += 1; }`,
+    )}
+    ${ONLY_KNOWN}`;
+};
+
+const packedReader: Writing = (fields) => {
+  const first = required(fields, (key, index) => `${key}: ${carried(key, index, String(index))}`);
+  return `const target = { ${first.join(', ')} };
+    ${optionals(
+      fields,
+      (key, index) =>
+        `if (source.length > ${String(index)} && source[${String(index)}] !== null) target[${key}] = ${carried(key, index, String(index))};`,
+    )}`;
+};
+
+/**
  * The function that carries the fields of one record, as one would write it by hand: all that is stored comes by here,
- * and a loop over names takes several times as long. Encoding makes a new object; decoding changes the parsed one.
+ * and a loop over names takes several times as long.
  */
 const compiled = (
   fields: readonly Field[],
   way: 'encode' | 'decode',
-): ((source: Fields) => Fields) => {
-  const carried = (name: string, index: number): string =>
-    `(place = ${name}, value = source[${name}], value === undefined ? missing() : carry${String(index)}(value))`;
-  const required: string[] = [];
-  const optionals: string[] = [];
-  for (const [index, { name, optional: absent }] of fields.entries()) {
-    const key = JSON.stringify(name);
-    if (absent)
-      optionals.push(
-        `if (source[${key}] !== undefined) { target[${key}] = ${carried(key, index)}; found += 1; }`,
-      );
-    else if (way === 'encode') required.push(`[${key}]: ${carried(key, index)}`);
-    else required.push(`source[${key}] = ${carried(key, index)};`);
-  }
-  const start =
-    way === 'encode'
-      ? `const target = { ${required.join(', ')} };`
-      : `${required.join(' ')} const target = source;`;
+  writing: Writing,
+): ((source: object) => unknown) => {
   const body = `
-    let place, value, found = ${String(required.length)}, names = 0;
-    try { ${start} ${optionals.join(' ')}
-      for (const name in source) names += 1;
-      if (names !== found) { place = ''; onlyKnown(source, known); }
+    let place, value, found = 0, names = 0;
+    try { ${writing(fields)}
       return target;
     } catch (error) { throw placed(place, error); }`;
   const known = new Set(fields.map(({ name }) => name));
@@ -250,7 +320,7 @@ const compiled = (
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- made of declared names only, never of data
   const make = new Function(...Object.keys(parts), `return (source) => {${body}};`) as (
     ...values: readonly unknown[]
-  ) => (source: Fields) => Fields;
+  ) => (source: object) => unknown;
   return make(...Object.values(parts));
 };
 
