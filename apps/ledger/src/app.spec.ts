@@ -3,14 +3,16 @@ import { problems } from '@scrip/runtime';
 import { type TestApp, type TestRequest, startTestApp } from './app.fixture.js';
 
 let server: TestApp;
+let purchased: unknown;
 beforeAll(async () => {
   server = await startTestApp();
   await server.send({ method: 'POST', url: '/v1/accounts', body: { account_id: 'team' } });
-  await server.send({
+  const { body } = await server.send({
     method: 'POST',
     url: '/v1/accounts/team/purchases',
     body: { amount_usd: 100 },
   });
+  purchased = body['position'];
 }, 60_000);
 afterAll(() => server.stop());
 
@@ -150,7 +152,8 @@ describe('a problem', () => {
   });
 
   it('leaves nothing behind', async () => {
-    const { body } = await server.send({ method: 'GET', url: '/v1/accounts/team/balance' });
+    const url = `/v1/accounts/team/balance?after=${String(purchased)}`;
+    const { body } = await server.send({ method: 'GET', url });
     expect(body['balance']).toBe(1_000);
   });
 
