@@ -311,11 +311,10 @@ export class Processor<E extends Message> {
   #decode(events: readonly StoredEvent[]): readonly Recorded<E>[] {
     const { events: catalog } = this.#subject;
     const recorded: Recorded<E>[] = [];
-    for (const stored of events) {
-      const { stream, revision, position, meta, type, version, at, data } = stored;
-      const event = guarded(stored, () => catalog.decode(type, version, at, data));
+    guardedEach(events, ({ stream, revision, position, meta, type, version, at, data }) => {
+      const event = catalog.decode(type, version, at, data);
       recorded.push({ event, stream, revision, position, meta });
-    }
+    });
     return recorded;
   }
 
@@ -345,19 +344,18 @@ export class Processor<E extends Message> {
     const places: number[] = [];
     const documents: Folded[] = [];
     const missing = new Map<string, Folded>();
-    for (const [place, event] of events.entries())
-      guarded(event, () => {
-        for (const id of keysOf(event)) {
-          let one = kept?.get(id);
-          if (one === undefined) {
-            one = { view, id, document: undefined, position: LOG_START, stored: undefined };
-            kept?.add(one);
-            if (kept !== undefined) missing.set(id, one);
-          }
-          places.push(place);
-          documents.push(one);
+    guardedEach(events, (event, place) => {
+      for (const id of keysOf(event)) {
+        let one = kept?.get(id);
+        if (one === undefined) {
+          one = { view, id, document: undefined, position: LOG_START, stored: undefined };
+          kept?.add(one);
+          if (kept !== undefined) missing.set(id, one);
         }
-      });
+        places.push(place);
+        documents.push(one);
+      }
+    });
     if (missing.size > 0)
       for (const [id, found] of await this.#views.load(generation, view, [...missing.keys()])) {
         const one = missing.get(id);
@@ -437,14 +435,17 @@ const fold = <E extends Message>(
   { places, documents }: Concerns,
   changed: Folded[],
 ): void => {
-  for (const [index, one] of documents.entries()) {
-    const event = events[places[index] ?? -1];
-    // A batch that was written before its checkpoint was lost comes again: the document has it already.
-    if (event === undefined || event.position <= one.position) continue;
-    if (one.position === (one.stored?.position ?? LOG_START)) changed.push(one);
-    one.document = guarded(event, () => evolve(one.document, event, one.id) as unknown);
-    one.position = event.position;
-  }
+  let next = 0;
+  guardedEach(events, (event, place) => {
+    for (; places[next] === place; next += 1) {
+      const one = documents[next];
+      // A batch that was written before its checkpoint was lost comes again: the document has it already.
+      if (one === undefined || event.position <= one.position) continue;
+      if (one.position === (one.stored?.position ?? LOG_START)) changed.push(one);
+      one.document = evolve(one.document, event, one.id);
+      one.position = event.position;
+    }
+  });
 };
 
 /** An event that cannot be decoded or folded; whoever mends it starts the processor again. */
@@ -467,11 +468,20 @@ class PoisonEvent extends Error {
   }
 }
 
-/** Handles an event; what goes wrong is told with the event's place. */
-const guarded = <T>(handled: StoredEvent | Recorded, run: () => T): T => {
+/** Handles events one after the other; what goes wrong is told with the event's place. */
+const guardedEach = <T extends StoredEvent | Recorded>(
+  events: readonly T[],
+  handle: (event: T, place: number) => void,
+): void => {
+  let place = 0;
+  let handled: T | undefined;
   try {
-    return run();
+    for (handled of events) {
+      handle(handled, place);
+      place += 1;
+    }
   } catch (error) {
+    if (handled === undefined) throw error;
     const type = 'event' in handled ? handled.event.type : handled.type;
     throw new PoisonEvent({ ...handled, type }, error);
   }

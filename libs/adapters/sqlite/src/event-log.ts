@@ -10,7 +10,6 @@ export type Shard = Readonly<{ index: number; of: number }>;
 const POLL_MS = 20;
 
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
-const COLUMNS = 'a.position_last, a.revision_last, a.count, a.payload, s.name';
 
 /** The log of an embedded ledger, read through a connection of its own; usable beside the writer, in any thread. */
 export class SqliteEventLog extends EventLog {
@@ -28,8 +27,8 @@ export class SqliteEventLog extends EventLog {
   constructor(file: string, { index, of }: Shard = { index: 0, of: 1 }) {
     super();
     this.db = openForReading(file);
-    this.#stream = this.db.prepare(
-      `SELECT ${COLUMNS} FROM streams s CROSS JOIN stream_appends i ON i.stream = s.id
+    this.#stream = this.#selecting(
+      `FROM streams s CROSS JOIN stream_appends i ON i.stream = s.id
        CROSS JOIN appends a ON a.position_last = i.position_last
        WHERE s.name = ? AND i.revision_last >= ? ORDER BY i.revision_last`,
     );
@@ -37,21 +36,30 @@ export class SqliteEventLog extends EventLog {
       `SELECT position_last FROM appends WHERE position_last > (SELECT position FROM indexed)
        AND stream = (SELECT id FROM streams WHERE name = ?) AND revision_last >= ? ORDER BY position_last`,
     );
-    this.#append = this.db.prepare(
-      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
+    this.#append = this.#selecting(
+      `FROM appends a JOIN streams s ON s.id = a.stream WHERE a.position_last = ?`,
     );
-    this.#all = this.db.prepare(
-      `SELECT ${COLUMNS} FROM appends a JOIN streams s ON s.id = a.stream
+    this.#all = this.#selecting(
+      `FROM appends a JOIN streams s ON s.id = a.stream
        WHERE a.position_last > ? ORDER BY a.position_last`,
     );
     // In the order of the log, not of streams: hence CROSS JOIN.
-    this.#category = this.db.prepare(
-      `SELECT ${COLUMNS} FROM appends a CROSS JOIN streams s ON s.id = a.stream
+    this.#category = this.#selecting(
+      `FROM appends a CROSS JOIN streams s ON s.id = a.stream
        WHERE a.position_last > ? AND a.stream % ${of} = ${index} AND s.name >= ? AND s.name < ?
        ORDER BY a.position_last`,
     );
     this.#number = this.db.prepare('SELECT id FROM streams WHERE name = ?');
     this.#head = this.db.prepare('SELECT max(position_last) AS last FROM appends');
+  }
+
+  /** Selects appends as rows that `decodeAppend` reads. */
+  #selecting(from: string): Statement {
+    const statement = this.db.prepare(
+      `SELECT a.position_last, a.revision_last, a.count, a.payload, s.name ${from}`,
+    );
+    statement.setReturnArrays(true);
+    return statement;
   }
 
   override async readStream(
@@ -84,7 +92,8 @@ export class SqliteEventLog extends EventLog {
 
   /** The append that ends at a position. */
   protected appendAt(position: Position): readonly StoredEvent[] {
-    return decodeAppend(this.#append.get(position) as AppendRow);
+    const row: unknown = this.#append.get(position);
+    return decodeAppend(row as AppendRow);
   }
 
   *#at(positions: readonly Position[]): Iterable<unknown> {

@@ -12,14 +12,14 @@ type CommandRow = readonly [
   events: readonly (readonly [type: string, version: number, data: JsonObject])[],
 ];
 
-/** One row of `appends`, joined with its stream's name. */
-export type AppendRow = Readonly<{
-  position_last: number;
-  revision_last: number;
-  count: number;
-  payload: string;
-  name: string;
-}>;
+/** One row of `appends`, joined with its stream's name. An array: SQLite's driver makes those faster than objects. */
+export type AppendRow = readonly [
+  position_last: number,
+  revision_last: number,
+  count: number,
+  payload: string,
+  name: string,
+];
 
 /** The events of an append as the text that is stored. */
 export const encodeAppend = (commands: readonly CommandEvents[]): string =>
@@ -35,8 +35,13 @@ export const keysOfAppend = (payload: string): readonly string[] =>
   (JSON.parse(payload) as readonly CommandRow[]).map(([key]) => key);
 
 /** The events of a stored append, in order. */
-export const decodeAppend = (row: AppendRow): StoredEvent[] => {
-  const { name: stream, position_last, revision_last, count, payload } = row;
+export const decodeAppend = ([
+  position_last,
+  revision_last,
+  count,
+  payload,
+  stream,
+]: AppendRow): StoredEvent[] => {
   const result: StoredEvent[] = [];
   let behind = count;
   for (const [key, hash, actor, cause, at, events] of JSON.parse(

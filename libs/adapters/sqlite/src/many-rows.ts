@@ -18,8 +18,12 @@ export const addingRows = (
   const one = adding(1);
   return (rows) => {
     let start = 0;
-    for (; start + ROWS_PER_STATEMENT <= rows.length; start += ROWS_PER_STATEMENT)
-      many.run(...rows.slice(start, start + ROWS_PER_STATEMENT).flat());
+    for (; start + ROWS_PER_STATEMENT <= rows.length; start += ROWS_PER_STATEMENT) {
+      // Faster than `flat`.
+      const values: (string | number | null)[] = [];
+      for (const row of rows.slice(start, start + ROWS_PER_STATEMENT)) values.push(...row);
+      many.run(...values);
+    }
     for (const row of rows.slice(start)) one.run(...row);
   };
 };

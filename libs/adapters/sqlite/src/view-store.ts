@@ -62,6 +62,8 @@ export class SqliteViewStore extends ViewStore {
   readonly #live = new Map<string, Generation>();
   readonly #readOnly: boolean;
   readonly #select;
+  /** Prepared when first needed: a read-only connection never writes. */
+  #checkpoint: ReturnType<DatabaseSyncInstance['prepare']> | undefined;
 
   private constructor(
     file: string,
@@ -187,10 +189,11 @@ export class SqliteViewStore extends ViewStore {
     this.#writing(() => {
       if (!this.#read(generation.group).some(({ number }) => number === generation.number))
         throw gone(generation);
-      for (const [view, own] of byView) this.#table(generation, view).write(own);
-      this.#db
-        .prepare('UPDATE generations SET position = max(position, ?) WHERE number = ?')
-        .run(checkpoint, generation.number);
+      for (const [view, own] of byView) this.#table(generation, view).write(own, generation.live);
+      this.#checkpoint ??= this.#db.prepare(
+        'UPDATE generations SET position = max(position, ?) WHERE number = ?',
+      );
+      this.#checkpoint.run(checkpoint, generation.number);
     });
   }
 

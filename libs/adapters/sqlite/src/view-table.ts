@@ -96,15 +96,23 @@ export class ViewTable {
     }));
   }
 
-  /** Writes documents, each where it is stored; throws {@link ViewConflict} when one is not there. */
-  write(writes: readonly ViewWrite[]): void {
+  /**
+   * Writes documents, each where it is stored, and so that neighbours in the table or its indexes come together; throws
+   * {@link ViewConflict} when one is not there.
+   */
+  write(writes: readonly ViewWrite[], isIndexed: boolean): void {
     const added: ViewWrite[] = [];
     const last = this.#lastRow();
-    for (const write of this.#tie === 'id' ? writes.toSorted(byId) : sortedButLast(writes))
+    for (const write of this.#sorted(writes, isIndexed))
       if (write.position <= last) continue;
       else if (write.stored !== undefined) this.#change(write, write.stored);
       else if (write.document !== undefined) added.push(write);
     this.#insert(added);
+  }
+
+  #sorted(writes: readonly ViewWrite[], isIndexed: boolean): readonly ViewWrite[] {
+    if (this.#tie === 'id') return writes.toSorted(byId);
+    return isIndexed ? sortedButLast(writes) : writes;
   }
 
   /** The position of the last row that was written once: what is not after it is there. */
@@ -165,12 +173,12 @@ export class ViewTable {
       `INSERT INTO ${this.name}`,
       this.#parts.length + (this.#tie === 'id' ? 3 : 2),
     );
-    const rows = writes.map(({ id, position, document }): readonly Parameter[] => [
-      ...(this.#tie === 'id' ? [storable(id)] : []),
-      position,
-      ...this.#parts.map(({ of }) => storable(of(document) ?? null)),
-      this.#encode(document),
-    ]);
+    const rows = writes.map(({ id, position, document }): readonly Parameter[] => {
+      const row: Parameter[] = this.#tie === 'id' ? [storable(id), position] : [position];
+      for (const { of } of this.#parts) row.push(storable(of(document) ?? null));
+      row.push(this.#encode(document));
+      return row;
+    });
     try {
       this.#rowsAdded(rows);
     } catch (error) {
