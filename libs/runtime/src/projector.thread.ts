@@ -12,6 +12,7 @@ const serve = (port: MessagePort): void => {
   };
   const { eventsFile, viewsFile, shard } = workerData as ProjectorOptions;
   const log = new SqliteEventLog(eventsFile, shard);
+  // Tenants and their keys are few: the first shard has them all, whatever their streams' numbers.
   const wholeLog = new SqliteEventLog(eventsFile);
   const views = SqliteViewStore.open(viewsFile, [accessViews, accountViews]);
   const onStatus = (status: Processor<never>['status']): void => {
@@ -24,7 +25,6 @@ const serve = (port: MessagePort): void => {
   };
   const accounts = new Processor({ log, views, subject: accountProjections, limits, onStatus });
   const access = new Processor({ log: wholeLog, views, subject: accessProjections, onStatus });
-  // Tenants and their keys are few: the first shard has them all.
   const processors = shard.index === 0 ? [access, accounts] : [accounts];
   const wake = (): void => {
     log.wake();

@@ -4,7 +4,7 @@ import type { FromProjector, ProjectorOptions, ToProjector } from './projector.p
 
 const WAKE_MS = 2;
 /** What folding leaves behind may take so much memory before it is collected. */
-const YOUNG_GENERATION_MIB = 12;
+const YOUNG_GENERATION_MIB = 16;
 
 /** A thread that keeps a shard of the views, as the main thread sees it. */
 export class Projector {
