@@ -7,7 +7,7 @@ import { accountIdOf, inFolder, zipfPicks } from './load.js';
 const ACCOUNTS = 1_000;
 const CONNECTIONS = 64;
 /** Enough to keep the ledger busy, and no more: every batch is a hundred debits. */
-const BATCH_CONNECTIONS = 16;
+const BATCH_CONNECTIONS = 8;
 const BATCH = 100;
 
 /** Starts the ledger as `npm start` does. Its settings are as they come, but for the one that would refuse the load. */

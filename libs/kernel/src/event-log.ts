@@ -109,6 +109,9 @@ export abstract class EventLog {
   abstract changed(after: Position, signal: AbortSignal): Promise<void>;
 }
 
+/** The number of an append, unique in its process, and that of the one which it follows. */
+export type AppendOrder = Readonly<{ id: number; follows: number | undefined }>;
+
 /** The port every event store adapter implements. One stream per append; whatever spans streams is a saga. */
 export abstract class EventStore extends EventLog {
   /** Whether an append may follow another one that is still under way. */
@@ -118,9 +121,8 @@ export abstract class EventStore extends EventLog {
    * Appends all events of the commands, or none, durably before it resolves with the position of each event.
    * `expected` is the revision of the stream's last event ({@link NO_STREAM} for a new one).
    *
-   * `follows` is for stores that take following appends: the key of the last command of the append to this stream that is
-   * still under way. If that one is not written, this one is not either, though somebody else brought the stream to the same
-   * revision.
+   * `order` is for stores that take following appends: if the append to this stream that it follows is not written, as it was
+   * asked for, this one is not either, though the stream may have come to the same revision by other ways.
    *
    * @throws RevisionConflict, DuplicateCommands, StoreUnavailable. Repeating an append that succeeded, with the
    * identical arguments, reports DuplicateCommands.
@@ -129,7 +131,7 @@ export abstract class EventStore extends EventLog {
     stream: string,
     expected: Revision,
     commands: readonly CommandEvents[],
-    follows?: string,
+    order?: AppendOrder,
   ): Promise<readonly Position[]>;
 
   /** The events that commands of a stream wrote, by key; a key that is absent wrote none in 24 hours. */

@@ -42,6 +42,9 @@ import { pause } from './pause.js';
 import { InvariantViolation } from './refusal.js';
 import { type Loaded, loadState } from './stream-state.js';
 
+/** Numbers every append of this process, whichever execution asks for it. */
+let lastAppend = 0;
+
 /** Appends of one stream under way at once, where the store takes following ones. */
 const UNDER_WAY_PER_STREAM_MAX = 2;
 
@@ -235,17 +238,19 @@ export class Execution {
     if (tip === undefined) return batch.waiting;
     const decision = decideBatch(lane.kind, tip, batch.waiting, this.#limits);
     const [result] = await Promise.allSettled([
-      this.#append(lane, batch, tip, decision, tip.key),
+      this.#append(lane, batch, tip, decision, tip.append),
       before.done,
     ]);
     if (result.status === 'rejected') throw result.reason;
+    if (result.value.end !== 'appended') {
+      batch.tip = undefined;
+      // Some may have been done by this very append, whose answer was lost.
+      await this.#notDone(lane, decision, result.value);
+      return batch.waiting.filter(({ settled }) => !settled);
+    }
     const { cached } = lane;
     // Without events of its own, only the end of the one before it says whether what was decided holds.
-    const holds = decision.count > 0 || cached?.state === tip.state;
-    if (result.value.end !== 'appended' || !holds) {
-      batch.tip = undefined;
-      return batch.waiting;
-    }
+    if (decision.count === 0 && cached?.state !== tip.state) return batch.waiting;
     const { positions } = result.value;
     const base =
       cached?.revision === tip.revision
@@ -350,21 +355,21 @@ export class Execution {
     batch: Batch,
     { revision }: Pick<Cached, 'revision'>,
     { decided, postponed, state, count }: Decision,
-    follows?: string,
+    follows?: number,
   ): Promise<Appended> {
     if (count === 0) return Promise.resolve({ end: 'appended', positions: [] });
     const commands = encodeBatch(
       lane.kind,
       decided.map(({ waiting, events }) => [waiting.request.meta, events]),
     );
-    const key = commands.at(-1)?.meta.key;
+    const id = (lastAppend += 1);
     // What is postponed comes before whatever could follow.
     batch.tip =
-      key === undefined || postponed.length > 0
-        ? undefined
-        : { state, revision: revision + count, key };
+      postponed.length > 0 ? undefined : { state, revision: revision + count, append: id };
     if (batch.tip !== undefined) batch.told?.();
-    return this.#appended(() => this.#store.append(lane.stream, revision, commands, follows));
+    return this.#appended(() =>
+      this.#store.append(lane.stream, revision, commands, { id, follows }),
+    );
   }
 
   /** How an append ends, repeating the identical one while its outcome is unknown. */

@@ -17,8 +17,8 @@ type Joinable = Readonly<{ waiting: Waiting; outcome: Promise<CommandOutcome<Mes
 /** A stream's state, and the last event folded into it. */
 export type Cached = Pick<Loaded<unknown>, 'state' | 'revision' | 'at' | 'position'>;
 
-/** Where a stream will be when an append that is under way is written, and the key of that append's last command. */
-type Tip = Readonly<{ state: unknown; revision: Revision; key: string }>;
+/** Where a stream will be when an append that is under way is written, and the number of that append. */
+type Tip = Readonly<{ state: unknown; revision: Revision; append: number }>;
 
 /**
  * Requests that are decided together; all but dry runs are found by their idempotency key, so that a repetition joins the

@@ -31,7 +31,7 @@ export const processorLimits = {
   restStepMs: 20,
   gatheredMax: 4_000,
   /** Events read at a time. */
-  page: 250,
+  page: 100,
   /** Documents of one view kept in memory from batch to batch, so that those in use need not be read again. */
   documentsKept: 3_072,
   /** How often one batch is folded anew because another owner wrote first. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import {
+  type AppendOrder,
   type CommandEvents,
   DuplicateCommands,
   type EventLog,
@@ -146,7 +147,7 @@ export class SqliteEventStore extends EventStore {
     stream: string,
     expected: Revision,
     commands: readonly CommandEvents[],
-    follows?: string,
+    order?: AppendOrder,
   ): Promise<readonly Position[]> {
     const count = commands.reduce((sum, { events }) => sum + events.length, 0);
     if (count === 0) return Promise.reject(new Error('An append without events'));
@@ -161,7 +162,7 @@ export class SqliteEventStore extends EventStore {
       count,
       keys: commands.map(({ meta }) => meta.key),
       payload: encodeAppend(commands),
-      follows,
+      order,
     });
     this.#flushUnlessBusy();
     return new Promise((resolve, reject) => {

@@ -440,7 +440,9 @@ describe('commands under faults', () => {
   const takeAll = async (stream: string): Promise<void> => {
     const thief = executionOn();
     const { state } = await thief.stateAt(purses, stream);
-    if (state.balance > 0) await run(thief, 'Spend', state.balance, { stream });
+    // Another thief may have come first.
+    if (state.balance > 0)
+      await run(thief, 'Spend', state.balance, { stream }).catch(() => undefined);
   };
 
   it('take effect once at the most, and are answered with what they did, whoever else writes', async () => {
@@ -511,7 +513,7 @@ describe('commands under faults', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: process.env['SCRIP_LONG'] === '1' ? 10_000 : 300 },
     );
   });
 });

@@ -10,20 +10,22 @@ export const addingRows = (
   db: DatabaseSyncInstance,
   into: string,
   columns: number,
-): ((rows: readonly Row[]) => void) => {
+): ((rows: Iterable<Row>) => void) => {
   const row = `(${Array(columns).fill('?').join(', ')})`;
   const adding = (count: number): ReturnType<DatabaseSyncInstance['prepare']> =>
     db.prepare(`${into} VALUES ${Array(count).fill(row).join(', ')}`);
   const many = adding(ROWS_PER_STATEMENT);
   const one = adding(1);
   return (rows) => {
-    let start = 0;
-    for (; start + ROWS_PER_STATEMENT <= rows.length; start += ROWS_PER_STATEMENT) {
-      // Faster than `flat`.
-      const values: (string | number | null)[] = [];
-      for (const row of rows.slice(start, start + ROWS_PER_STATEMENT)) values.push(...row);
+    // Rows are taken as they are needed: of many that wait, the collector would copy all.
+    let values: (string | number | null)[] = [];
+    for (const row of rows) {
+      values.push(...row);
+      if (values.length < columns * ROWS_PER_STATEMENT) continue;
       many.run(...values);
+      values = [];
     }
-    for (const row of rows.slice(start)) one.run(...row);
+    for (let start = 0; start < values.length; start += columns)
+      one.run(...values.slice(start, start + columns));
   };
 };

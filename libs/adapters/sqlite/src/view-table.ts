@@ -173,18 +173,21 @@ export class ViewTable {
       `INSERT INTO ${this.name}`,
       this.#parts.length + (this.#tie === 'id' ? 3 : 2),
     );
-    const rows = writes.map(({ id, position, document }): readonly Parameter[] => {
-      const row: Parameter[] = this.#tie === 'id' ? [storable(id), position] : [position];
-      for (const { of } of this.#parts) row.push(storable(of(document) ?? null));
-      row.push(this.#encode(document));
-      return row;
-    });
     try {
-      this.#rowsAdded(rows);
+      this.#rowsAdded(this.#rows(writes));
     } catch (error) {
       if (messageOf(error).includes('UNIQUE constraint'))
         throw conflict(this.#view.name, writes[0]?.id ?? '');
       throw error;
+    }
+  }
+
+  *#rows(writes: readonly ViewWrite[]): Iterable<readonly Parameter[]> {
+    for (const { id, position, document } of writes) {
+      const row: Parameter[] = this.#tie === 'id' ? [storable(id), position] : [position];
+      for (const { of } of this.#parts) row.push(storable(of(document) ?? null));
+      row.push(this.#encode(document));
+      yield row;
     }
   }
 

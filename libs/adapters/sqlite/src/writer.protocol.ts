@@ -1,3 +1,5 @@
+import type { AppendOrder } from '@scrip/kernel';
+
 /** What the store asks of its writer thread, and what the thread answers. One message carries many appends. */
 
 export type AppendJob = Readonly<{
@@ -7,8 +9,8 @@ export type AppendJob = Readonly<{
   count: number;
   keys: readonly string[];
   payload: string;
-  /** The key of the last command of the append that this one follows: if that was not written, this is not either. */
-  follows: string | undefined;
+  /** Where it stands among the appends of its process; nothing follows one without. */
+  order: AppendOrder | undefined;
 }>;
 
 export type SnapshotJob = Readonly<{

@@ -31,8 +31,8 @@ const SNAPSHOT_SPARSE_REVISIONS = 32_768;
 /** From so many keys on, one question for all of them costs less than one for each. */
 const KEYS_AT_ONCE_MIN = 8;
 
-/** A stream's last revision and, of an append since the start, the key of its last command. */
-type Head = { readonly stream: number; revision: number; key: string | undefined };
+/** A stream's last revision and, where it was written since the start, the number of its last append. */
+type Head = { readonly stream: number; revision: number; append: number | undefined };
 /** An append of the commit at hand. */
 type Added = Readonly<{ append: Unindexed; count: number; payload: string }>;
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
@@ -174,12 +174,13 @@ class Writer {
   }
 
   #append(job: AppendJob, added: Added[]): AppendResult {
-    const { id, stream, expected, count, keys, payload, follows } = job;
+    const { id, stream, expected, count, keys, payload, order } = job;
     const head = this.#head(stream);
     const known = head === undefined ? [] : this.#known(head.stream, keys);
     if (known.length > 0) return { id, result: 'duplicate', keys: known };
     if ((head?.revision ?? -1) !== expected) return { id, result: 'conflict' };
-    if (follows !== undefined && head?.key !== follows) return { id, result: 'conflict' };
+    if (order?.follows !== undefined && head?.append !== order.follows)
+      return { id, result: 'conflict' };
     const own = head ?? this.#newStream(stream);
     const position = this.#position + count;
     const revision = expected + count;
@@ -188,7 +189,7 @@ class Writer {
     added.push({ append, count, payload });
     this.#position = position;
     own.revision = revision;
-    own.key = keys.at(-1);
+    own.append = order?.id;
     return { id, result: 'appended', position };
   }
 
@@ -228,7 +229,7 @@ class Writer {
     if (found === undefined) return undefined;
     const { id } = found;
     const revision = this.#unindexed.revisionOf(id) ?? lastOf(this.#findHead, id) ?? -1;
-    return this.#remember(stream, { stream: id, revision, key: undefined });
+    return this.#remember(stream, { stream: id, revision, append: undefined });
   }
 
   #newStream(stream: string): Head {
@@ -236,7 +237,7 @@ class Writer {
     return this.#remember(stream, {
       stream: Number(lastInsertRowid),
       revision: -1,
-      key: undefined,
+      append: undefined,
     });
   }
 
