@@ -49,9 +49,10 @@ let lastAppend = 0;
 const UNDER_WAY_PER_STREAM_MAX = 2;
 
 /** How an append ended; where there were `duplicates`, nothing was written. */
-type Appended = Readonly<{ end: 'appended'; positions: readonly Position[] }> | NotAppended;
-type NotAppended =
-  Readonly<{ end: 'conflict' }> | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
+type Appended =
+  | Readonly<{ end: 'appended'; positions: readonly Position[] }>
+  | Readonly<{ end: 'conflict' }>
+  | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
 
 /**
  * Runs commands: one queue per stream; what gathers while an append is in flight is decided one after the other
@@ -245,8 +246,8 @@ export class Execution {
     if (result.value.end !== 'appended') {
       batch.tip = undefined;
       // Some may have been done by this very append, whose answer was lost.
-      await this.#notDone(lane, decision, result.value);
-      return batch.waiting.filter(({ settled }) => !settled);
+      await this.#answerDuplicates(lane, decision, result.value);
+      return unsettled(batch.waiting);
     }
     const { cached } = lane;
     // Without events of its own, only the end of the one before it says whether what was decided holds.
@@ -278,27 +279,14 @@ export class Execution {
       else batch.tip = undefined;
       // After the append: should looking them up fail, the others have their answers.
       if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
-      left =
-        appended.end === 'appended'
-          ? decision.postponed
-          : [...(await this.#notDone(lane, decision, appended)), ...decision.postponed];
+      if (appended.end !== 'appended') await this.#answerDuplicates(lane, decision, appended);
+      left = unsettled(left);
       if (appended.end !== 'conflict') continue;
       conflicts += 1;
       this.#observer.conflict?.();
       lane.cached = undefined;
       await this.#pause(conflicts);
     }
-  }
-
-  /** What of a decision must be decided again after its append. */
-  async #notDone(
-    lane: Lane,
-    { decided }: Decision,
-    appended: NotAppended,
-  ): Promise<readonly Waiting[]> {
-    const again = decided.map(({ waiting }) => waiting);
-    // Some were done before: they are answered from the log.
-    return appended.end === 'conflict' ? again : this.#answerDuplicates(lane, again, appended.keys);
   }
 
   /** Answers one request, once; later calls for it do nothing. */
@@ -443,25 +431,23 @@ export class Execution {
     }
   }
 
-  async #answerDuplicates(
-    lane: Lane,
-    taken: readonly Waiting[],
-    keys: readonly string[],
-  ): Promise<readonly Waiting[]> {
-    const known = await this.#store.findCommands(lane.stream, keys);
-    const left: Waiting[] = [];
-    for (const waiting of taken) {
+  /** Answers from the log those of what was decided that had been done before; the rest is decided again. */
+  async #answerDuplicates(lane: Lane, { decided }: Decision, appended: Appended): Promise<void> {
+    if (appended.end !== 'duplicates') return;
+    const known = await this.#store.findCommands(lane.stream, appended.keys);
+    let answered = 0;
+    for (const { waiting } of decided) {
       const stored = known.get(waiting.request.meta.key);
-      if (stored === undefined) left.push(waiting);
-      else this.#settle(waiting, this.#replay(lane, waiting, stored));
+      if (stored === undefined) continue;
+      this.#settle(waiting, this.#replay(lane, waiting, stored));
+      answered += 1;
     }
-    if (left.length === taken.length)
+    if (answered === 0)
       throw new InvariantViolation(
         `${lane.stream}: duplicates were reported that are not in the log`,
       );
     // The log may be ahead of the state that the batch was decided against.
     lane.cached = undefined;
-    return left;
   }
 
   #replay(
@@ -480,3 +466,6 @@ export class Execution {
     await pause(ms);
   }
 }
+
+const unsettled = (waiting: readonly Waiting[]): readonly Waiting[] =>
+  waiting.filter(({ settled }) => !settled);
