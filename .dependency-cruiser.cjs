@@ -19,14 +19,27 @@ module.exports = {
     {
       name: 'adapters-know-only-the-kernel',
       severity: 'error',
-      from: { path: '^libs/adapters/([^/]+)/src', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^libs/adapters/([^/]+)/src', pathNot: '\\.(spec|fixture)\\.ts$' },
       to: { path: '^(libs|apps)/', pathNot: ['^libs/kernel/src', '^libs/adapters/$1/'] },
     },
     {
       name: 'only-adapters-import-drivers',
       severity: 'error',
-      from: { pathNot: '^libs/adapters/' },
+      from: { pathNot: '^libs/(adapters|testkit)/' },
       to: { path: '^node_modules/(@photostructure/sqlite|mongodb|@eventstore|stripe)/' },
+    },
+    {
+      name: 'only-tests-import-the-testkit',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: ['^libs/testkit/', '\\.(spec|fixture)\\.ts$'] },
+      to: { path: '^libs/testkit/' },
+    },
+    {
+      name: 'the-testkit-knows-no-scrip',
+      comment: 'It models other software: what it checks must not shape it.',
+      severity: 'error',
+      from: { path: '^libs/testkit/' },
+      to: { path: '^(apps|libs)/', pathNot: '^libs/testkit/' },
     },
     {
       name: 'only-runtime-and-apps-import-nest',
