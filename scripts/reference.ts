@@ -70,6 +70,7 @@ const commentsIn = (file: string): Comments => {
 
 const described = (form: Form): string => {
   if (typeof form === 'string') return form;
+  if ('integer' in form) return form.integer;
   if ('list' in form) return `a list of at most ${form.max}: ${described(form.list)}`;
   const inner = Object.entries(form.fields).map(
     ([name, { form: field, optional }]) => `\`${name}\`${optional ? '?' : ''} ${described(field)}`,

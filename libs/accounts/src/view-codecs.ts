@@ -5,7 +5,7 @@ import { type Codec, CodecError, type Credits, type Instant, whole } from '@scri
  * while it is exact, else text), instants as milliseconds. Events keep their decimal strings and ISO 8601.
  */
 const micros = (what: string, min: Credits | undefined): Codec<Credits> => ({
-  form: `${what}, in micro-credits`,
+  form: { integer: `${what}, in micro-credits` },
   encode: (value) => {
     if (typeof value !== 'bigint' || (min !== undefined && value < min))
       throw new CodecError(`expected ${what}, found ${String(value)}`);

@@ -87,6 +87,13 @@ export const conflict = (stream: string): Refusal =>
 export const overloaded = (why: string): Refusal =>
   new Refusal('OVERLOADED', `${why}. Nothing was written; retry after a pause.`);
 
+/** One request writes more than fits. */
+export const tooLarge = (): Refusal =>
+  new Refusal(
+    'REQUEST_TOO_LARGE',
+    'What this request would write is more than the event store takes at once. Nothing was written; split it.',
+  );
+
 /** The store did not confirm; the message says whether the command may have taken effect. */
 export const storeUnavailable = (cause: StoreUnavailable): Refusal => {
   const refusal = new Refusal(

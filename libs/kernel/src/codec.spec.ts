@@ -46,6 +46,15 @@ describe('a packed record', () => {
     );
   });
 
+  it('is read by the names of its fields too, as a store keeps it', () => {
+    fc.assert(
+      fc.property(value, (each) => {
+        const json: unknown = JSON.parse(JSON.stringify(long.encode(each)));
+        expect(short.decode(json)).toEqual(each);
+      }),
+    );
+  });
+
   it('is a list of values, with those that may be absent last and nothing after the last of them', () => {
     const each = { name: 'a', inner: { count: 1 }, tags: [], open: true };
     expect(short.encode(each)).toEqual(['a', [1], [], true]);

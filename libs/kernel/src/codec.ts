@@ -11,9 +11,11 @@ export class CodecError extends Error {
   override readonly name = 'CodecError';
 }
 
-/** What a codec's values are, for the reference: in words, or by a list's items or a record's fields. */
+/** What a codec's values are, for the reference and for stores: in words, or by a list's items or a record's fields. */
 export type Form =
   | string
+  /** In words, a whole number that JSON holds in text where a number would not be exact. */
+  | Readonly<{ integer: string }>
   | Readonly<{ list: Form; max: number }>
   | Readonly<{ fields: Readonly<Record<string, Readonly<{ form: Form; optional: boolean }>>> }>;
 
@@ -198,16 +200,19 @@ export const record = <const S extends Record<string, AnyCodec>>(shape: S): Code
 
 /**
  * A {@link record} that is a list of its values in JSON, those that may be absent last: half as long, for what is never
- * read by another version, such as documents of views.
+ * read by another version, such as documents of views. It also reads what a store keeps by names, as a record does.
  */
 export const packed = <const S extends Record<string, AnyCodec>>(shape: S): Codec<ShapeOf<S>> => {
   const all = fieldsIn(shape);
   const fields = [...all.filter((each) => !each.optional), ...all.filter((each) => each.optional)];
   const write = compiled(fields, 'encode', packedWriter);
   const read = compiled(fields, 'decode', packedReader);
+  let readNamed: ReturnType<typeof compiled> | undefined;
   return {
     encode: (value) => write(fieldsOf(value)) as Json,
     decode: (json) => {
+      if (typeof json === 'object' && json !== null && !Array.isArray(json))
+        return (readNamed ??= compiled(fields, 'decode', recordReader))(json) as ShapeOf<S>;
       if (!Array.isArray(json) || json.length > fields.length)
         throw new CodecError(
           `expected a list of ${String(fields.length)} values, found ${shown(json)}`,

@@ -23,12 +23,16 @@ export type Decision = {
   readonly count: number;
 };
 
-/** Decides requests one after the other, until an append is full; each is accepted or refused on its own. */
+/**
+ * Decides requests one after the other, until an append is full, or there are `most`; each is accepted or refused on its
+ * own.
+ */
 export const decideBatch = (
   kind: Kind,
   base: Pick<Cached, 'state' | 'revision'>,
   taken: readonly Waiting[],
   { batchEventsMax }: Pick<ExecutionLimits, 'batchEventsMax'>,
+  most = Infinity,
 ): Decision => {
   const decided: Decided[] = [];
   const dry: Decided[] = [];
@@ -37,7 +41,7 @@ export const decideBatch = (
   let count = 0;
   let index = 0;
   for (const waiting of taken) {
-    if (count >= batchEventsMax) break;
+    if (count >= batchEventsMax || index >= most) break;
     index += 1;
     try {
       const [events, next] = decideAll(kind, state, waiting.request.commands);

@@ -83,6 +83,11 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** The store does not take so much at once. Nothing was appended; the same commands may be, in smaller appends. */
+export class AppendTooLarge extends Error {
+  override readonly name = 'AppendTooLarge';
+}
+
 /** The readable side of an event store: streams, and the whole log in order. */
 export abstract class EventLog {
   /** Events of one stream from a revision on, oldest first, at most `limit`; empty past its end. */
@@ -102,8 +107,19 @@ export abstract class EventLog {
     category?: string,
   ): Promise<readonly StoredEvent[]>;
 
-  /** The position of the last event; {@link LOG_START} when there is none. */
+  /** The position of the last event, whoever wrote it; {@link LOG_START} when there is none. */
   abstract head(): Promise<Position>;
+
+  /**
+   * Where the log is known to have come, without asking a server: at or before the head. What is read after it was asked
+   * for has all events up to there.
+   */
+  seen(): Promise<Position> {
+    return this.head();
+  }
+
+  /** About how far an event moves the position: 1 where positions count events, its size where they are places in a file. */
+  readonly positionsPerEvent: number = 1;
 
   /** Resolves when the log reaches past a position, or the signal is aborted; may also wake early. */
   abstract changed(after: Position, signal: AbortSignal): Promise<void>;
@@ -117,14 +133,18 @@ export abstract class EventStore extends EventLog {
   /** Whether an append may follow another one that is still under way. */
   readonly takesFollowing: boolean = false;
 
+  /** Whether other processes append to the same streams, so that a state in memory may be behind the store. */
+  readonly isShared: boolean = false;
+
   /**
-   * Appends all events of the commands, or none, durably before it resolves with the position of each event.
+   * Appends all events of the commands, or none, durably before it resolves with the position of each event; a store may
+   * give each event the position of the append's last one, which is safe to wait for.
    * `expected` is the revision of the stream's last event ({@link NO_STREAM} for a new one).
    *
    * `order` is for stores that take following appends: if the append to this stream that it follows is not written, as it was
    * asked for, this one is not either, though the stream may have come to the same revision by other ways.
    *
-   * @throws RevisionConflict, DuplicateCommands, StoreUnavailable. Repeating an append that succeeded, with the
+   * @throws RevisionConflict, DuplicateCommands, AppendTooLarge, StoreUnavailable. Repeating an append that succeeded, with the
    * identical arguments, reports DuplicateCommands.
    */
   abstract append(
@@ -134,7 +154,10 @@ export abstract class EventStore extends EventLog {
     order?: AppendOrder,
   ): Promise<readonly Position[]>;
 
-  /** The events that commands of a stream wrote, by key; a key that is absent wrote none in 24 hours. */
+  /**
+   * The events that commands of a stream wrote, by key, with positions as their append gave them; a key that is absent
+   * wrote none in 24 hours.
+   */
   abstract findCommands(
     stream: string,
     keys: readonly string[],

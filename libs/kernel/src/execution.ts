@@ -6,6 +6,7 @@ import {
   overloaded,
   recordedOf,
   storeUnavailable,
+  tooLarge,
 } from './batch.js';
 import {
   type CommandOutcome,
@@ -16,6 +17,7 @@ import {
 } from './command-request.js';
 import type { StreamKind } from './decider.js';
 import {
+  AppendTooLarge,
   DuplicateCommands,
   type EventStore,
   LOG_START,
@@ -51,8 +53,10 @@ const UNDER_WAY_PER_STREAM_MAX = 2;
 /** How an append ended; where there were `duplicates`, nothing was written. */
 type Appended =
   | Readonly<{ end: 'appended'; positions: readonly Position[] }>
-  | Readonly<{ end: 'conflict' }>
+  | Readonly<{ end: 'conflict' | 'too_large' }>
   | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
+
+const conflicting: Appended = { end: 'conflict' };
 
 /**
  * Runs commands: one queue per stream; what gathers while an append is in flight is decided one after the other
@@ -257,29 +261,33 @@ export class Execution {
       cached?.revision === tip.revision
         ? cached
         : { ...tip, at: 0, position: positions[0] ?? LOG_START };
-    this.#answerDry(lane, base, decision);
-    this.#applied(lane, base, decision, positions);
-    if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
+    await this.#answer(lane, base, decision, positions);
     return decision.postponed;
   }
 
   async #runInTurn(lane: Lane, batch: Batch, taken: readonly Waiting[]): Promise<void> {
     let left = taken;
+    let most = this.#batchMax;
     for (let conflicts = 0; left.length > 0;) {
       if (conflicts > this.#limits.conflictsMax) {
         for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
         return;
       }
-      if (lane.cached !== undefined) this.#observer.cacheHit?.();
-      const loaded = lane.cached ?? (await this.#load(lane));
-      const decision = decideBatch(lane.kind, loaded, left, this.#limits);
-      this.#answerDry(lane, loaded, decision);
-      const appended = await this.#append(lane, batch, loaded, decision);
-      if (appended.end === 'appended') this.#applied(lane, loaded, decision, appended.positions);
-      else batch.tip = undefined;
-      // After the append: should looking them up fail, the others have their answers.
-      if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
-      if (appended.end !== 'appended') await this.#answerDuplicates(lane, decision, appended);
+      const { cached } = lane;
+      if (cached !== undefined) this.#observer.cacheHit?.();
+      const loaded = cached ?? (await this.#load(lane));
+      const decision = decideBatch(lane.kind, loaded, left, this.#limits, most);
+      // An append says by itself whether the state is the stream's; for all other answers it is asked.
+      const holds = decision.count > 0 || (await this.#isCurrent(lane, loaded, cached));
+      const appended = holds ? await this.#append(lane, batch, loaded, decision) : conflicting;
+      if (appended.end === 'appended')
+        await this.#answer(lane, loaded, decision, appended.positions);
+      else {
+        // Others wrote meanwhile, so refusals and dry runs may be otherwise now, too.
+        batch.tip = undefined;
+        await this.#answerDuplicates(lane, decision, appended);
+        most = this.#most(most, decision, appended);
+      }
       left = unsettled(left);
       if (appended.end !== 'conflict') continue;
       conflicts += 1;
@@ -287,6 +295,22 @@ export class Execution {
       lane.cached = undefined;
       await this.#pause(conflicts);
     }
+  }
+
+  /** How many requests to append at once: half of those that were too many; a single one is refused. */
+  #most(before: number, { decided, refused, dry }: Decision, { end }: Appended): number {
+    if (end !== 'too_large') return before;
+    const [only, ...others] = decided;
+    if (only !== undefined && others.length === 0)
+      this.#settle(only.waiting, { error: tooLarge() });
+    return Math.max(1, Math.floor((decided.length + refused.length + dry.length) / 2));
+  }
+
+  /** Whether what is decided on is the stream's state now: loaded for it, or in memory and not behind. */
+  async #isCurrent({ stream }: Lane, loaded: Cached, cached: Cached | undefined): Promise<boolean> {
+    if (loaded !== cached || !this.#store.isShared) return true;
+    const { revision } = loaded;
+    return (await this.#store.readStream(stream, revision + 1, 1)).length === 0;
   }
 
   /** Answers one request, once; later calls for it do nothing. */
@@ -310,8 +334,18 @@ export class Execution {
     return loaded;
   }
 
-  #answerDry(lane: Lane, loaded: Cached, { dry }: Decision): void {
-    for (const one of dry) this.#settle(one.waiting, { outcome: this.#outcome(lane, one, loaded) });
+  /** Answers all that was decided, now that it is appended. */
+  async #answer(
+    lane: Lane,
+    base: Cached,
+    decision: Decision,
+    positions: readonly Position[],
+  ): Promise<void> {
+    for (const one of decision.dry)
+      this.#settle(one.waiting, { outcome: this.#outcome(lane, one, base) });
+    this.#applied(lane, base, decision, positions);
+    // After the others: should looking them up fail, those have their answers.
+    if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
   }
 
   /** The outcome of a decided request; positions are not known for a dry run. */
@@ -367,7 +401,8 @@ export class Execution {
       try {
         return { end: 'appended', positions: await append() };
       } catch (error) {
-        if (error instanceof RevisionConflict) return { end: 'conflict' };
+        if (error instanceof RevisionConflict) return conflicting;
+        if (error instanceof AppendTooLarge) return { end: 'too_large' };
         if (error instanceof DuplicateCommands) return { end: 'duplicates', keys: error.keys };
         if (!(error instanceof StoreUnavailable)) throw error;
         // That a repetition was not written says nothing of the try before.

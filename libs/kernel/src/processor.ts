@@ -52,11 +52,15 @@ export type AnyProjection<E extends Message> = Projection<any, E>;
 /** Views and what fills them: one pass over the log, one checkpoint. */
 export type ProjectionGroup<E extends Message> = Readonly<{
   group: ViewGroup;
-  /** Which streams concern it, by the category before the first `-`. */
-  category: string;
+  /** Which streams concern it, by the category before the first `-`; undefined where all do. */
+  category?: string;
   events: Catalog<E>;
   projections: readonly AnyProjection<E>[];
 }>;
+
+/** Views of whatever events with what fills them: whoever keeps views does not know their events. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a projection both takes and gives events' shapes, so no other type is a group of any events
+export type AnyProjectionGroup = ProjectionGroup<any>;
 
 export type ProcessorStatus =
   | Readonly<{ state: 'running'; group: string; position: Position; rebuilding: boolean }>
@@ -204,9 +208,10 @@ export class Processor<E extends Message> {
     const { restFactor, restMinMs, restMaxMs, restStepMs, gatheredMax } = this.#limits;
     const { signal } = (this.#resting = new AbortController());
     if (this.#stop.signal.aborted) return;
+    const full = after + gatheredMax * this.#log.positionsPerEvent;
     let left = Math.min(Math.max(restFactor * workedMs, restMinMs), restMaxMs);
     for (; left > 0 && !signal.aborted; left -= restStepMs) {
-      if ((await this.#log.head()) - after >= gatheredMax) return;
+      if ((await this.#log.seen()) >= full) return;
       await pause(Math.min(left, restStepMs), signal);
     }
   }
@@ -285,7 +290,7 @@ export class Processor<E extends Message> {
   async #batch(generation: Generation): Promise<Generation | undefined> {
     const { live, position: before } = generation;
     const folding = this.#foldingOf(generation);
-    const head = await this.#log.head();
+    const seen = await this.#log.seen();
     let position = before;
     let isEnd = false;
     for (let left = live ? this.#limits.batchLive : this.#limits.batchBuild; left > 0;) {
@@ -297,8 +302,8 @@ export class Processor<E extends Message> {
       else await this.#views.save(generation, rows, folding.written);
       const last = events.at(-1)?.position ?? position;
       isEnd = events.length < page;
-      // What was in the log up to the head and is not among them is none of ours.
-      position = isEnd ? Math.max(last, head) : last;
+      // What was in the log up to there and is not among them is none of ours.
+      position = isEnd ? Math.max(last, seen) : last;
       if (isEnd) break;
       left -= events.length;
       await turn();
@@ -362,7 +367,8 @@ export class Processor<E extends Message> {
         if (one === undefined) continue;
         one.document = found.document;
         one.position = found.position;
-        one.stored = { position: found.position, parts: partsOf(view, found.document) };
+        const parts = found.document === undefined ? [] : partsOf(view, found.document);
+        one.stored = { position: found.position, parts };
       }
     return { places, documents };
   }

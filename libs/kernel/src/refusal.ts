@@ -58,6 +58,12 @@ export const kernelRefusals = {
     meaning:
       'More commands are waiting than the ledger accepts. Nothing was written; retry after a pause.',
   },
+  REQUEST_TOO_LARGE: {
+    kind: 'unprocessable',
+    retryable: false,
+    meaning:
+      'What this request would write is more than the event store takes at once. Nothing was written; split it.',
+  },
   STORE_UNAVAILABLE: {
     kind: 'unavailable',
     retryable: true,

@@ -82,8 +82,11 @@ export type RangeQuery = Readonly<{
 
 export type Page<D> = Readonly<{ items: readonly D[]; cursor?: string }>;
 
-/** A document and the position of the last event folded into it. */
-export type Versioned<D> = Readonly<{ document: D; position: Position }>;
+/**
+ * A document and the position of the last event folded into it; undefined for one that was removed, where the store
+ * remembers at which position.
+ */
+export type Versioned<D> = Readonly<{ document: D | undefined; position: Position }>;
 
 /** Where a document stands in a store: the position it reflects there, and the {@link partsOf} it. */
 export type Stored = Readonly<{ position: Position; parts: readonly (KeyPart | undefined)[] }>;
@@ -94,7 +97,7 @@ export type ViewWrite = Readonly<{
   id: string;
   document: unknown;
   position: Position;
-  /** The document as the store has it; undefined for one that is not there. */
+  /** The document, or its removal, as the store has it; undefined for one of which it knows nothing. */
   stored?: Stored | undefined;
 }>;
 
@@ -113,7 +116,7 @@ export class ViewConflict extends Error {
   override readonly name = 'ViewConflict';
 }
 
-/** The view asked for has no live build that this program can read; retry when its rebuild is done. */
+/** The view asked for has no live build that this program can read, or its store does not answer; retry later. */
 export class ViewUnavailable extends Error {
   override readonly name = 'ViewUnavailable';
 }
@@ -121,6 +124,18 @@ export class ViewUnavailable extends Error {
 /** What readers may ask of the views; always answered from the live generation. */
 export abstract class ViewReader {
   abstract get<D>(view: View<D>, id: string): Promise<D | undefined>;
+
+  /** The documents of these ids that are there; a store that can look for many at once does so. */
+  async getMany<D>(view: View<D>, ids: readonly string[]): Promise<ReadonlyMap<string, D>> {
+    const found = new Map<string, D>();
+    const documents = await Promise.all(ids.map((id) => this.get(view, id)));
+    for (const [index, id] of ids.entries()) {
+      const document = documents[index];
+      if (document !== undefined) found.set(id, document);
+    }
+    return found;
+  }
+
   abstract range<D>(view: View<D>, query: RangeQuery): Promise<Page<D>>;
   /** The position that the live generation of a group has reached. */
   abstract position(group: string): Promise<Position>;
@@ -137,7 +152,10 @@ export abstract class ViewStore extends ViewReader {
   /** Makes a build the one that readers see, and drops the former. */
   abstract promote(generation: Generation): Promise<void>;
 
-  /** The documents of these ids that are there. */
+  /**
+   * The documents of these ids that are there. A store that does not write documents and checkpoint at once also tells
+   * of those that were removed: events before their removal may come again.
+   */
   abstract load<D>(
     generation: Generation,
     view: View<D>,
@@ -155,4 +173,14 @@ export abstract class ViewStore extends ViewReader {
     writes: readonly ViewWrite[],
     checkpoint: Position,
   ): Promise<void>;
+
+  /**
+   * Removes documents of the live build for good, those first that come first in an index, as long as the first part of
+   * their key is less than `before`, and at most `limit`; resolves with their number. Only for views each of whose
+   * documents is made by one event: if that comes again, so does the document, until it is pruned again.
+   */
+  abstract prune(
+    view: AnyView,
+    bound: Readonly<{ index: string; before: KeyPart; limit: number }>,
+  ): Promise<number>;
 }

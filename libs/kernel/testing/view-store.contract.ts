@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type Generation,
+  type JsonObject,
   LOG_START,
   type RangeQuery,
   type View,
@@ -10,8 +11,11 @@ import {
   type ViewStore,
   ViewUnavailable,
   type ViewWrite,
+  anyObject,
   id,
+  list,
   optional,
+  packed,
   partsOf,
   record,
   signedCredits,
@@ -24,10 +28,21 @@ const book = record({
   title: text(200),
   pages: optional(whole(-10)),
   price: signedCredits,
+  lent: optional(list(packed({ to: id(), copies: optional(whole(1)), at: whole(0) }), 9)),
+  notes: optional(anyObject),
 });
-type Book = Readonly<{ shelf: string; title: string; pages?: number; price: bigint }>;
+/** A document that the contract writes. */
+export type Book = Readonly<{
+  shelf: string;
+  title: string;
+  pages?: number;
+  price: bigint;
+  lent?: readonly Readonly<{ to: string; copies?: number; at: number }>[];
+  notes?: JsonObject;
+}>;
 
-const books: View<Book> = {
+/** Documents that change. */
+export const books: View<Book> = {
   name: 'books',
   codec: book,
   parts: {
@@ -39,22 +54,27 @@ const books: View<Book> = {
     title: ['shelf', 'title'],
     /** Books that have pages only. */
     pages: ['shelf', 'pages'],
+    paged: ['pages'],
+    shelved: ['shelf'],
   },
 };
 
-const entries: View<Book> = { ...books, name: 'entries', appendOnly: true };
+/** Documents that are written once. */
+export const entries: View<Book> = { ...books, name: 'entries', appendOnly: true };
 
 /** The group of views that the contract writes: a store under contract is opened with it. */
 export const contractViews: ViewGroup = { name: 'library', version: 3, views: [books, entries] };
 
-const aBook = (title: string, pages?: number): Book => ({
+/** A document; with an amount that no number holds. */
+export const aBook = (title: string, pages?: number): Book => ({
   shelf: 'a',
   title,
   price: 12_345_678_901_234_567n,
   ...(pages === undefined ? {} : { pages }),
 });
 
-const write = (
+/** A write of a book at a position; `storedAt` is where the store has it. */
+export const write = (
   at: string,
   document: Book | undefined,
   position: number,
@@ -100,6 +120,36 @@ export const viewStoreContract = (
       expect(loaded).toEqual(new Map([['id0', { document: aBook('ünïcödé 💶', 7), position: 0 }]]));
       expect(await reader.get(books, 'id0')).toEqual(aBook('ünïcödé 💶', 7));
       expect(await reader.get(books, 'unknown')).toBeUndefined();
+    });
+
+    it('reads back whatever JSON a document holds', async () => {
+      const notes: JsonObject = {
+        'a.b': { $set: 1, '%24': '$', '': null, é: [] },
+        'with\u0000': 'in\u0000side',
+        lists: [[1, [2.5]], [], [{ '%items': [-1e-7, 1e300] }]],
+        whole: [0, -1, 2 ** 31, -(2 ** 53 - 1), true, 'text', '12345'],
+      };
+      const lent = [
+        { to: 'x', at: 1_700_000_000_000 },
+        { to: 'y', copies: 2, at: 0 },
+      ];
+      const document = { ...aBook('x'), lent, notes };
+      const generation = await live(document);
+      expect(await reader.get(books, 'id0')).toEqual(document);
+      expect((await reader.range(books, byTitle)).items).toEqual([document]);
+      expect((await store.load(generation, books, ['id0'])).get('id0')).toEqual({
+        document,
+        position: 0,
+      });
+    });
+
+    it('takes a document again that was removed, when it is written over what is there', async () => {
+      const generation = await live(aBook('x'));
+      await store.save(generation, [write('id0', undefined, 5, 0)], 5);
+      const removed = (await store.load(generation, books, ['id0'])).get('id0');
+      expect(removed?.document).toBeUndefined();
+      await store.save(generation, [write('id0', aBook('again'), 7, removed?.position)], 7);
+      expect(await titles(byTitle)).toEqual(['again']);
     });
 
     it('replaces and removes a document that is where the write says', async () => {
@@ -213,6 +263,38 @@ export const viewStoreContract = (
         });
       const same = { ...byTitle, cursor: cursor ?? '' };
       await expect(reader.range(books, same)).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+    });
+  });
+
+  describe('pruning', () => {
+    it('removes the first documents of an index below a bound, as many as it may', async () => {
+      await live(...[1, 2, 3, 4].map((n) => aBook(`t${String(n)}`, n)), aBook('none'));
+      const bound = { index: 'shelved', before: 'a' } as const;
+      expect(await store.prune(books, { ...bound, limit: 9 })).toBe(0);
+      const below = { index: 'paged', before: 4 } as const;
+      expect(await store.prune(books, { ...below, limit: 2 })).toBe(2);
+      expect(await titles(byTitle)).toEqual(['none', 't3', 't4']);
+      expect(await store.prune(books, { ...below, limit: 2 })).toBe(1);
+      expect(await store.prune(books, { ...below, limit: 2 })).toBe(0);
+      expect(await titles(byPages)).toEqual(['t4']);
+      expect(await reader.get(books, 'id0')).toBeUndefined();
+    });
+
+    it('removes rows that are written once, and those that come later are written', async () => {
+      const generation = await live();
+      const rows = [1, 2, 3].map((n) => ({
+        ...write(`r${String(n)}`, aBook(String(n), n), n),
+        view: entries,
+      }));
+      await store.save(generation, rows.slice(0, 2), 2);
+      expect(await store.prune(entries, { index: 'paged', before: 9, limit: 9 })).toBe(2);
+      await store.save(generation, rows.slice(2), 3);
+      expect((await reader.range(entries, byTitle)).items).toEqual([aBook('3', 3)]);
+    });
+
+    it('answers that a view is unavailable until a build is live', async () => {
+      const pruned = store.prune(books, { index: 'paged', before: 9, limit: 9 });
+      await expect(pruned).rejects.toThrow(ViewUnavailable);
     });
   });
 

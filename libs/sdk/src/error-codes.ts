@@ -31,6 +31,10 @@ export const errorCodes = {
     meaning:
       'The consumptions of an atomic batch have no idempotency keys of their own. Send one with the request.',
   },
+  BACKUP_ELSEWHERE: {
+    retryable: false,
+    meaning: 'Events are kept by a server of its own. Back it up with its own tools.',
+  },
   BALANCE_LIMIT: { retryable: false, meaning: 'The account would hold more than an account may.' },
   CONFLICT: {
     retryable: true,
@@ -146,6 +150,11 @@ export const errorCodes = {
     retryable: false,
     meaning: 'A consumption can be refunded for 400 days.',
   },
+  REQUEST_TOO_LARGE: {
+    retryable: false,
+    meaning:
+      'What this request would write is more than the event store takes at once. Nothing was written; split it.',
+  },
   RESERVED_NAME: {
     retryable: false,
     meaning:
@@ -203,6 +212,7 @@ export const errorCodes = {
   },
   VIEW_UNAVAILABLE: {
     retryable: true,
-    meaning: 'The view is being built for the first time. Retry after a pause.',
+    meaning:
+      'The view is being built for the first time, or its store does not answer. Retry after a pause.',
   },
 } as const satisfies Readonly<Record<string, Readonly<{ retryable: boolean; meaning: string }>>>;

@@ -171,6 +171,33 @@ describe('an events.db', () => {
     await expect(again.append('s', 1, [command('l')])).rejects.toThrow(DuplicateCommands);
   });
 
+  it.each([1, 3, 100])(
+    'takes known keys for a copy, finds the latest command of each, and refuses it afterwards, where %i gather',
+    async (unindexedKeysMax) => {
+      const store = await open({ unindexedKeysMax, checksKeys: false });
+      await store.append('s', NO_STREAM, [command('k'), command('l')]);
+      await store.append('s', 1, [command('k'), command('m')]);
+      now += 25 * HOUR;
+      await store.append('s', 3, [command('k'), command('n')]);
+      await store.append('s', 5, [command('l'), command('k')]);
+      const find = async (from: SqliteEventStore): Promise<object> => {
+        const found = await from.findCommands('s', ['k', 'l', 'm', 'n']);
+        return Object.fromEntries(
+          [...found].map(([key, events]) => [key, events.map(({ revision }) => revision)]),
+        );
+      };
+      const latest = { k: [7], l: [6], m: [3], n: [5] };
+      expect(await find(store)).toEqual(latest);
+      await store.close();
+      const again = await open({ unindexedKeysMax });
+      expect(await find(again)).toEqual(latest);
+      for (let other = 0; other < 40; other += 1)
+        await again.append(`t${String(other)}`, NO_STREAM, [command('o')]);
+      expect(await find(again)).toEqual(latest);
+      await expect(again.append('s', 7, [command('k')])).rejects.toThrow(DuplicateCommands);
+    },
+  );
+
   it('is refused when a newer program wrote it', async () => {
     await (await open()).close();
     const db = new DatabaseSync(join(folder, 'events.db'));

@@ -66,6 +66,11 @@ export type SqliteEventStoreOptions = Readonly<{
   keyGenerationMs?: number;
   /** How many keys gather at the end of the log before the tables that find streams and keys get them. */
   unindexedKeysMax?: number;
+  /**
+   * Whether commands that were seen before are refused, as they are unless told otherwise. A copy of a log is made without:
+   * its commands were checked when they were written. Their keys are known afterwards all the same.
+   */
+  checksKeys?: boolean;
   /** The most pages events.db may have; to rehearse a full disk. */
   pagesMax?: number;
 }>;
@@ -109,6 +114,7 @@ export class SqliteEventStore extends EventStore {
       file,
       keyGenerationMs: options.keyGenerationMs ?? KEY_GENERATION_MS,
       unindexedKeysMax: options.unindexedKeysMax ?? UNINDEXED_KEYS_MAX,
+      checksKeys: options.checksKeys ?? true,
       ...(options.pagesMax === undefined ? {} : { pagesMax: options.pagesMax }),
     };
     const worker = new Worker(new URL('./writer.thread.js', import.meta.url), {
@@ -338,9 +344,11 @@ class FindingLog extends SqliteEventLog {
     places: readonly (readonly [key: string, position: Position])[],
   ): ReadonlyMap<string, readonly StoredEvent[]> {
     const found = new Map<string, StoredEvent[]>(places.map(([key]) => [key, []]));
-    // Commands that came together are in one row; it is read once.
-    for (const position of new Set(places.map(([, position]) => position)))
-      for (const event of this.appendAt(position)) found.get(event.meta.key)?.push(event);
+    const placeOf = new Map(places);
+    // Commands that came together are in one row; it is read once. It may have an earlier one of a key that is elsewhere.
+    for (const position of new Set(placeOf.values()))
+      for (const event of this.appendAt(position))
+        if (placeOf.get(event.meta.key) === position) found.get(event.meta.key)?.push(event);
     return found;
   }
 

@@ -4,53 +4,21 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import {
+  AppendTooLarge,
   type CommandOutcome,
   type EventStore,
   Execution,
   type ExecutionLimits,
   LOG_START,
-  type Message,
-  type MessageOf,
   NO_STREAM,
   type Position,
   Refusal,
-  type StreamKind,
   StoreUnavailable,
-  catalog,
-  record,
-  whole,
 } from '@scrip/kernel';
+import { type PurseEvent, purses } from '@scrip/kernel/testing';
 import { SqliteEventStore } from './event-store.js';
 
 // Execution is tested on the embedded store, with a purse that never goes below zero for a domain.
-
-const purseEvents = catalog({ Filled: { amount: whole(1) }, Spent: { amount: whole(1) } });
-type PurseEvent = MessageOf<typeof purseEvents>;
-type PurseCommand = Message<'Fill', { amount: number }> | Message<'Spend', { amount: number }>;
-type Purse = Readonly<{ balance: number; events: number }>;
-
-const purses: StreamKind<Purse, PurseCommand, PurseEvent> = {
-  category: 'purse',
-  events: purseEvents,
-  decider: {
-    initialState: { balance: 0, events: 0 },
-    decide: ({ type, at, data }, { balance }) => {
-      if (type === 'Fill') return [{ type: 'Filled', at, data }];
-      if (data.amount > balance)
-        throw new Refusal('INSUFFICIENT', `Needs ${data.amount}, holds ${balance}.`);
-      return [{ type: 'Spent', at, data }];
-    },
-    evolve: ({ balance, events }, { type, data }) => ({
-      balance: type === 'Filled' ? balance + data.amount : balance - data.amount,
-      events: events + 1,
-    }),
-  },
-  snapshot: {
-    version: 1,
-    codec: record({ balance: whole(0), events: whole(0) }),
-    sizeOf: () => 1,
-  },
-};
 
 let folder: string;
 let store: SqliteEventStore;
@@ -97,6 +65,7 @@ const faulty = (
   fault: (
     append: () => Promise<readonly Position[]>,
     attempt: number,
+    asked: Parameters<EventStore['append']>,
   ) => Promise<readonly Position[]>,
 ): EventStore => {
   let attempt = 0;
@@ -104,7 +73,7 @@ const faulty = (
     get: (target, name): unknown => {
       if (name === 'append')
         return (...asked: Parameters<EventStore['append']>) =>
-          fault(() => target.append(...asked), (attempt += 1));
+          fault(() => target.append(...asked), (attempt += 1), asked);
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
@@ -262,6 +231,98 @@ describe('two processes on one stream', () => {
     const execution = executionOn(raced, { conflictsMax: 3, retryPauseMs: 0 });
     await expect(run(execution, 'Fill', 1)).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(others).toBe(3);
+  });
+});
+
+describe('a state in memory, where other processes write too,', () => {
+  let one: Execution;
+  let two: Execution;
+  let conflicts: number;
+  beforeEach(async () => {
+    const shared = new Proxy(store, {
+      get: (target, name): unknown => {
+        if (name === 'isShared') return true;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    conflicts = 0;
+    const observer = { conflict: (): void => void (conflicts += 1) };
+    const { snapshots } = store;
+    one = new Execution({ store: shared, snapshots, random: () => 0, observer });
+    two = new Execution({ store: shared, snapshots, random: () => 0 });
+    await run(one, 'Fill', 1);
+  });
+
+  it('refuses nothing that the store would take', async () => {
+    await run(two, 'Fill', 9);
+    await run(one, 'Spend', 10);
+    expect([conflicts, await balance(one)]).toEqual([1, 0]);
+  });
+
+  it('answers no dry run that the store would answer otherwise', async () => {
+    await run(two, 'Spend', 1);
+    await expect(run(one, 'Spend', 1, { dryRun: true })).rejects.toThrow('holds 0');
+    await run(two, 'Fill', 3);
+    expect((await run(one, 'Spend', 2, { dryRun: true })).events[0]?.revision).toBe(3);
+    expect(conflicts).toBe(2);
+  });
+
+  it('decides all of a batch anew when its append finds others there', async () => {
+    await run(two, 'Fill', 9);
+    const [spent, filled] = await Promise.all([run(one, 'Spend', 5), run(one, 'Fill', 2)]);
+    expect([spent.events[0]?.revision, filled.events[0]?.revision]).toEqual([2, 3]);
+    expect(conflicts).toBe(1);
+  });
+
+  it('is asked for once, and no more, where it is current', async () => {
+    await expect(run(one, 'Spend', 5)).rejects.toThrow('holds 1');
+    expect(conflicts).toBe(0);
+  });
+});
+
+describe('a batch that the store finds too large', () => {
+  let largest: number;
+  let narrow: EventStore;
+  beforeEach(() => {
+    largest = 0;
+    narrow = faulty(async (append, _, [, , commands]) => {
+      const size = commands.reduce((sum, { events }) => sum + events.length, 0);
+      if (size > 5) throw new AppendTooLarge('Too large');
+      largest = Math.max(largest, size);
+      return append();
+    });
+  });
+
+  it('is appended in parts', async () => {
+    const execution = executionOn(narrow);
+    const outcomes = await Promise.all(Array.from({ length: 64 }, () => run(execution, 'Fill', 1)));
+    expect(outcomes.map(({ events }) => events[0]?.revision)).toEqual([...Array(64).keys()]);
+    expect(largest).toBe(4);
+  });
+
+  it('is refused where one request alone is', async () => {
+    const execution = executionOn(narrow);
+    const many = Array.from({ length: 6 }, () => ({
+      type: 'Fill' as const,
+      at: 1,
+      data: { amount: 1 },
+    }));
+    const meta = { key: 'many', hash: 'h', actor: 'test' };
+    const results = await Promise.allSettled([
+      run(execution, 'Fill', 1),
+      execution.run(purses, { stream: 'purse-a', commands: many, meta }),
+      run(execution, 'Spend', 9),
+      run(execution, 'Fill', 1),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(results[1]).toMatchObject({ reason: { code: 'REQUEST_TOO_LARGE' } });
+    expect(await balance(execution)).toBe(2);
   });
 });
 

@@ -1,15 +1,19 @@
 import {
   type AnyView,
   type Page,
+  type Place,
   type Position,
   type RangeQuery,
   Refusal,
   type View,
   type ViewGroup,
   ViewReader,
+  comparePlaces,
   keyOf,
+  pageOf,
+  placeOf,
 } from '@scrip/kernel';
-import { type Place, comparePlaces, documentOf, pageOf, placeOf } from './view-cursor.js';
+import { documentOf } from './view-row.js';
 import { SqliteViewStore } from './view-store.js';
 
 /** How many documents of each shard one list is summed from; a list of more is refused. */

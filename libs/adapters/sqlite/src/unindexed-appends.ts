@@ -43,7 +43,7 @@ export class UnindexedAppends {
     this.#newer.removeLast(appends);
   }
 
-  /** The position of a key's append; undefined where it is not among these. */
+  /** The position of a key's latest append; undefined where it is not among these. */
   positionOf(stream: number, key: string): number | undefined {
     return this.#newer.positionOf(stream, key) ?? this.#older.positionOf(stream, key);
   }
@@ -132,7 +132,7 @@ class Gathered {
   }
 
   positionOf(stream: number, key: string): number | undefined {
-    return this.#byKey.get(key)?.find((append) => append.stream === stream)?.position;
+    return this.#byKey.get(key)?.findLast((append) => append.stream === stream)?.position;
   }
 
   of(stream: number): readonly Unindexed[] {
@@ -162,5 +162,6 @@ const keysOf = (appends: readonly Unindexed[]): readonly IndexedKey[] => {
   const all = appends.flatMap(({ stream, position, keys }) =>
     keys.map((key): IndexedKey => [stream, key, position]),
   );
-  return all.sort(([, a], [, b]) => (a < b ? -1 : 1));
+  // The latest append of a key last, so that it is the one that stays.
+  return all.sort(([, a, before], [, b, after]) => (a === b ? before - after : a < b ? -1 : 1));
 };

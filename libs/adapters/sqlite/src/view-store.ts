@@ -3,6 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import {
   type AnyView,
   type Generation,
+  type KeyPart,
   LOG_START,
   type Page,
   type Position,
@@ -13,6 +14,7 @@ import {
   ViewStore,
   ViewUnavailable,
   type ViewWrite,
+  pageOf,
 } from '@scrip/kernel';
 import {
   FolderTooNew,
@@ -22,7 +24,7 @@ import {
   openForWriting,
 } from './schema.js';
 import { messageOf } from './sqlite-error.js';
-import { type Placed, documentOf, pageOf } from './view-cursor.js';
+import { type Placed, documentOf } from './view-row.js';
 import { ViewTable } from './view-table.js';
 
 /** The layout of views.db. It is never migrated: another version is deleted, and the views are built anew. */
@@ -195,6 +197,16 @@ export class SqliteViewStore extends ViewStore {
       );
       this.#checkpoint.run(checkpoint, generation.number);
     });
+  }
+
+  override async prune(
+    view: AnyView,
+    { index, before, limit }: Readonly<{ index: string; before: KeyPart; limit: number }>,
+  ): Promise<number> {
+    const group = this.#groupOf(view);
+    return this.#writing(() =>
+      this.#reading(group, (live) => this.#table(live, view).prune(index, before, limit)),
+    );
   }
 
   close(): void {

@@ -9,10 +9,11 @@ import {
   type Versioned,
   ViewConflict,
   type ViewWrite,
+  placeOf,
 } from '@scrip/kernel';
 import { addingRows } from './many-rows.js';
 import { messageOf } from './sqlite-error.js';
-import { type Placed, documentOf, placeOf } from './view-cursor.js';
+import { type Placed, documentOf } from './view-row.js';
 
 type Statement = ReturnType<DatabaseSyncInstance['prepare']>;
 type Parameter = string | number | null;
@@ -85,10 +86,7 @@ export class ViewTable {
 
   /** What a range has, in order, each with its place; one more than its limit where more follow. */
   placed(query: RangeQuery): readonly Placed[] {
-    const named = this.#indexes.get(query.index);
-    if (named === undefined)
-      throw new Error(`The view ${this.#view.name} has no index ${query.index}`);
-    const { sql, parameters, rest } = this.#select(named, query);
+    const { sql, parameters, rest } = this.#select(this.#index(query.index), query);
     const rows = this.#prepared(sql).all(...parameters, query.limit + 1) as Row[];
     return rows.map((row) => ({
       place: rest.map((column) => row[column] ?? ''),
@@ -108,6 +106,24 @@ export class ViewTable {
       else if (write.stored !== undefined) this.#change(write, write.stored);
       else if (write.document !== undefined) added.push(write);
     this.#insert(added);
+  }
+
+  /** Removes the first documents of an index, while the first part of their key is less than a bound. */
+  prune(index: string, before: KeyPart, limit: number): number {
+    const { name, columns } = this.#index(index);
+    const [first = this.#tie] = columns;
+    const { changes } = this.#prepared(
+      `DELETE FROM ${this.name} WHERE ${this.#tie} IN (
+         SELECT ${this.#tie} FROM ${this.name} INDEXED BY ${name}
+         WHERE ${present(columns)} AND ${first} < ? ORDER BY ${first} LIMIT ?)`,
+    ).run(storable(before), limit);
+    return changes;
+  }
+
+  #index(name: string): NamedIndex {
+    const named = this.#indexes.get(name);
+    if (named === undefined) throw new Error(`The view ${this.#view.name} has no index ${name}`);
+    return named;
   }
 
   #sorted(writes: readonly ViewWrite[], isIndexed: boolean): readonly ViewWrite[] {

@@ -68,6 +68,8 @@ export type WriterOptions = Readonly<{
   keyGenerationMs: number;
   /** How many keys gather at the end of the log before the tables get them. */
   unindexedKeysMax: number;
+  /** Whether a key that the stream has seen is refused. */
+  checksKeys: boolean;
   /** The most pages the file may have; to rehearse a full disk. */
   pagesMax?: number;
 }>;

@@ -92,7 +92,8 @@ class Writer {
     this.#findKey = [find(0), find(1)];
     this.#findKeys = [findAll(0), findAll(1)];
     const add = (n: 0 | 1): ReturnType<typeof addingRows> =>
-      addingRows(db, `INSERT OR IGNORE INTO keys_${String(n)}`, 3);
+      // A copy brings keys that were used again: they are of the later command. All else adds what is new, or there as it is.
+      addingRows(db, `INSERT OR REPLACE INTO keys_${String(n)}`, 3);
     this.#addKeys = [add(0), add(1)];
     this.#hasKeys = [has(0), has(1)];
     this.#readUnindexed();
@@ -193,8 +194,9 @@ class Writer {
     return { id, result: 'appended', position };
   }
 
-  /** Those of the keys that the stream has. */
+  /** Those of the keys that the stream has; none where that does not matter. */
   #known(stream: number, keys: readonly string[]): readonly string[] {
+    if (!this.#options.checksKeys) return [];
     if (keys.length < KEYS_AT_ONCE_MIN)
       return keys.filter((key) => this.#positionOf(stream, key) !== undefined);
     const all = JSON.stringify(keys);
@@ -208,11 +210,13 @@ class Writer {
     );
   }
 
+  /** Where the latest command with a key is: what has gathered is newer than the tables. */
   #positionOf(stream: number, key: string): number | undefined {
+    const { current } = this.#generation;
     return (
       this.#unindexed.positionOf(stream, key) ??
-      this.#positionIn(0, stream, key) ??
-      this.#positionIn(1, stream, key)
+      this.#positionIn(current, stream, key) ??
+      this.#positionIn(current === 0 ? 1 : 0, stream, key)
     );
   }
 
