@@ -1,0 +1,133 @@
+import { pause } from '@scrip/kernel';
+import { type CallOptions, KurrentClient, callOptionsOf } from './client.js';
+import type { ConnectionSettings } from './connection-string.js';
+import { CallTimeout, type Failure, failureOf } from './failures.js';
+
+/** What calls to the server never go beyond. */
+const callLimits = {
+  /** How long a call may take; the client is told so, but does not count the time that it looks for the cluster. */
+  timeoutMs: 10_000,
+  /** How often a call is made that surely did nothing, or only reads. */
+  triesMax: 5,
+  /** The pause before the next try: doubled each time, jittered. */
+  retryPauseMs: 25,
+  /** Failures of the connection in a row, after which another client takes over. */
+  failuresMax: 3,
+} as const;
+
+export type CallLimits = { readonly [K in keyof typeof callLimits]: number };
+
+/** How long a replaced client lives on, so that its calls can end: longer than any may take. */
+const RETIRED_MS = 30_000;
+
+/** The client in use, and its replacement when it cannot find its way back. */
+export class Connection {
+  readonly options: CallOptions;
+  readonly limits: CallLimits;
+  readonly #settings: ConnectionSettings;
+  readonly #random: () => number;
+  readonly #retired = new Map<KurrentClient, NodeJS.Timeout>();
+  readonly #onReplaced = new Set<() => void>();
+  #client: KurrentClient;
+  #failures = 0;
+  #replacements = 0;
+
+  constructor(
+    settings: ConnectionSettings,
+    random: () => number,
+    limits: Partial<CallLimits> = {},
+  ) {
+    this.#settings = settings;
+    this.#random = random;
+    this.limits = { ...callLimits, ...limits };
+    this.options = callOptionsOf(settings);
+    this.#client = KurrentClient.of(settings);
+  }
+
+  get client(): KurrentClient {
+    return this.#client;
+  }
+
+  /** The servers that the connection string names. */
+  get hosts(): string {
+    return this.#settings.hosts.map(({ address, port }) => `${address}:${String(port)}`).join(', ');
+  }
+
+  /** How often the client was replaced, for metrics. */
+  get replacements(): number {
+    return this.#replacements;
+  }
+
+  /** Calls back when another client has taken over; gives what ends that. */
+  onReplaced(callback: () => void): () => void {
+    this.#onReplaced.add(callback);
+    return () => void this.#onReplaced.delete(callback);
+  }
+
+  /** Makes a call, within its time, and again where it surely did nothing or `isRead`; tells the failure of the last try. */
+  async call<T>(
+    isRead: boolean,
+    run: (client: KurrentClient, givenUp: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const client = this.#client;
+      try {
+        const givenUp = new AbortController();
+        const result = await within(this.limits.timeoutMs, run(client, givenUp.signal), givenUp);
+        this.#failures = 0;
+        return result;
+      } catch (error) {
+        const failure = failureOf(error);
+        this.failed(client, failure);
+        const mayRepeat = failure.passes && (isRead || failure.written === 'not_written');
+        if (!mayRepeat || attempt >= this.limits.triesMax) throw error;
+        const ms = this.limits.retryPauseMs * 2 ** (attempt - 1);
+        await pause(ms * (0.5 + this.#random() / 2));
+      }
+    }
+  }
+
+  /** Takes note that a client failed; calls and subscriptions both tell. */
+  failed(client: KurrentClient, { connection }: Failure): void {
+    if (client !== this.#client || connection === 'good') return;
+    this.#failures += 1;
+    if (connection === 'lost' || this.#failures >= this.limits.failuresMax) this.#replace();
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#retired.values()) clearTimeout(timer);
+    const clients = [...this.#retired.keys(), this.#client];
+    await Promise.allSettled(
+      clients.map((client) => within(this.limits.timeoutMs, client.close())),
+    );
+  }
+
+  #replace(): void {
+    const old = this.#client;
+    this.#failures = 0;
+    this.#replacements += 1;
+    this.#client = KurrentClient.of(this.#settings);
+    const timer = setTimeout(() => {
+      this.#retired.delete(old);
+      old.close().catch(() => undefined);
+    }, RETIRED_MS);
+    this.#retired.set(old, timer.unref());
+    for (const callback of this.#onReplaced) callback();
+  }
+}
+
+/** What comes of a call, or {@link CallTimeout} when that takes too long. */
+const within = async <T>(ms: number, call: Promise<T>, givenUp?: AbortController): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new CallTimeout(`No answer within ${String(ms)} ms`));
+      givenUp?.abort();
+    }, ms);
+  });
+  try {
+    return await Promise.race([call, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
