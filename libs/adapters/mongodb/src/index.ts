@@ -1,0 +1,5 @@
+export * from './connection.js';
+export * from './leases.js';
+export * from './limits.js';
+export { MongoUnusable } from './startup-check.js';
+export * from './view-store.js';
