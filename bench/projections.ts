@@ -42,7 +42,7 @@ const whileCommandsRun = async (
   { quick, runs }: Setting,
 ): Promise<readonly Figure[]> => {
   const ledger = await Ledger.open(
-    { dataFolder, timerMs: 1_000 },
+    { stores: { kind: 'embedded', dataFolder }, role: 'both', timerMs: 1_000 },
     { log: pino({ level: 'silent' }) },
   );
   try {

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ScripClient } from '@scrip/sdk';
-import { startLedgerProcess } from '../../apps/cli/src/demo/ledger-process.js';
+import { shapeIn } from './shapes.js';
 
-/** A ledger of a test's own: a process over a folder that goes when the test ends. */
+/** A ledger of a test's own, in the shape that is tested; all that it keeps goes when the test ends. */
 export type TestLedger = Readonly<{
   url: string;
   /** The key of the first start: every scope, on the first tenant. */
@@ -13,18 +13,16 @@ export type TestLedger = Readonly<{
   /** A client whose key may run the ledger. */
   operator: ScripClient;
   clientWith: (apiKey: string) => ScripClient;
-  /** Stops the ledger in order, and starts it again over the same folder. */
+  /** Stops the ledger in order, and starts it again over what it kept. */
   restart: () => Promise<void>;
   stop: () => Promise<void>;
 }>;
 
-/** A test may be faster than a key may ask. */
-const UNLIMITED = { SCRIP_RATE_LIMIT: '1000000' };
-
-/** Starts a ledger over an empty folder. */
+/** Starts a ledger that knows nothing yet. */
 export const startLedger = async (): Promise<TestLedger> => {
   const folder = await mkdtemp(join(tmpdir(), 'scrip-e2e-'));
-  let running = await startLedgerProcess(join(folder, 'ledger'), { settings: UNLIMITED });
+  const shape = await shapeIn(folder);
+  let running = await shape.start();
   const { apiKey } = running;
   const clientWith = (key: string): ScripClient =>
     new ScripClient({ baseUrl: running.url, apiKey: key });
@@ -43,12 +41,12 @@ export const startLedger = async (): Promise<TestLedger> => {
     },
     restart: async () => {
       await running.stop();
-      running = await startLedgerProcess(join(folder, 'ledger'), { settings: UNLIMITED });
+      running = await shape.start();
       client = clientWith(apiKey);
     },
     stop: async () => {
       await running.stop();
-      await rm(folder, { recursive: true, force: true });
+      await shape.remove();
     },
   };
 };

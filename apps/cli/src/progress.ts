@@ -1,51 +1,74 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { type Progress } from './usage-import/import-usage.js';
 
-/** Shows how far an import is. */
-export type ProgressDisplay = Readonly<{
-  show: (progress: Progress) => void;
+/** How far something is that takes a while. */
+export type Shown = Readonly<{
+  done: number;
+  total: number;
+  /** What a bar says behind its percentage. */
+  beside: string;
+  /** What a line says where there is no bar. */
+  line: string;
+  /** What is done; a bar of its own for each. */
+  step?: string;
+}>;
+
+/** Shows how far something is. */
+export type Display<T> = Readonly<{
+  show: (progress: T) => void;
   stop: () => void;
 }>;
 
 const LINE_EVERY_MS = 2_000;
 
 /** A bar on a terminal, now and then a plain line elsewhere. */
-export const progressDisplay = (stream: NodeJS.WriteStream): ProgressDisplay =>
-  stream.isTTY ? bar(stream) : plainLines(stream);
+export const displayOn = (stream: NodeJS.WriteStream): Display<Shown> =>
+  stream.isTTY ? bars(stream) : plainLines(stream);
 
-const bar = (stream: NodeJS.WriteStream): ProgressDisplay => {
-  const single = new SingleBar(
-    {
-      stream,
-      hideCursor: true,
-      format:
-        '{bar} {percentage} % · line {value} of {total} · {accepted} accepted, {rejected} rejected · {eta_formatted} left',
-    },
-    Presets.shades_classic,
-  );
-  let isStarted = false;
+/** The same for an import. */
+export const progressDisplay = (stream: NodeJS.WriteStream): Display<Progress> => {
+  const { show, stop } = displayOn(stream);
   return {
     show: ({ linesDone, linesTotal, accepted, rejected }) => {
-      const payload = { accepted, rejected };
-      if (isStarted) single.update(linesDone, payload);
-      else single.start(linesTotal, linesDone, payload);
-      isStarted = true;
+      const so = `${accepted} accepted, ${rejected} rejected`;
+      const line = `line ${linesDone} of ${linesTotal}`;
+      show({
+        ...{ done: linesDone, total: linesTotal },
+        ...{ beside: `${line} · ${so}`, line: `${line}: ${so}` },
+      });
     },
-    stop: () => {
-      single.stop();
-    },
+    stop,
   };
 };
 
-const plainLines = (stream: NodeJS.WriteStream): ProgressDisplay => {
+const bars = (stream: NodeJS.WriteStream): Display<Shown> => {
+  let current: Readonly<{ bar: SingleBar; step: string | undefined }> | undefined;
+  const stop = (): void => {
+    current?.bar.stop();
+    current = undefined;
+  };
+  return {
+    show: ({ done, total, beside, step }) => {
+      if (current !== undefined && current.step === step) current.bar.update(done, { beside });
+      else {
+        stop();
+        const format = `{bar} {percentage} % · {beside} · {eta_formatted} left`;
+        const bar = new SingleBar({ stream, hideCursor: true, format }, Presets.shades_classic);
+        bar.start(total, done, { beside });
+        current = { bar, step };
+      }
+    },
+    stop,
+  };
+};
+
+const plainLines = (stream: NodeJS.WriteStream): Display<Shown> => {
   let shownAt = Date.now();
   return {
-    show: ({ linesDone, linesTotal, accepted, rejected }) => {
+    show: ({ line }) => {
       if (Date.now() - shownAt < LINE_EVERY_MS) return;
       shownAt = Date.now();
-      stream.write(
-        `line ${linesDone} of ${linesTotal}: ${accepted} accepted, ${rejected} rejected\n`,
-      );
+      stream.write(`${line}\n`);
     },
     stop: () => undefined,
   };

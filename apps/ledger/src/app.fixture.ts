@@ -37,8 +37,11 @@ export type TestApp = Readonly<{
 export const startTestApp = async (rateLimitPerSecond = 100_000): Promise<TestApp> => {
   const folder = await mkdtemp(join(tmpdir(), 'scrip-app-'));
   const log = pino({ level: 'silent' });
-  const ledger = await Ledger.open({ dataFolder: folder, timerMs: 1_000 }, { log });
-  const app = await createApp(ledger, { rateLimitPerSecond }, log);
+  const ledger = await Ledger.open(
+    { stores: { kind: 'embedded', dataFolder: folder }, role: 'both', timerMs: 1_000 },
+    { log },
+  );
+  const app = await createApp(ledger, { rateLimitPerSecond, role: 'both' }, log);
   await app.getHttpAdapter().getInstance().ready();
   const key = ledger.admin?.key ?? '';
   return {

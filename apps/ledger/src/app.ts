@@ -26,7 +26,7 @@ const serverLimits = {
 /** The server over a ledger; `listen` starts it, and `close` stops it while the ledger stays open. */
 export const createApp = async (
   ledger: Ledger,
-  config: Pick<LedgerConfig, 'rateLimitPerSecond'>,
+  config: Pick<LedgerConfig, 'rateLimitPerSecond' | 'role'>,
   log: Logger,
 ): Promise<NestFastifyApplication> => {
   const problems = new ProblemLog(log, ledger.metrics);
@@ -46,7 +46,7 @@ export const createApp = async (
   const limit = new RateLimit(config.rateLimitPerSecond, ledger.clock);
   addRequestHooks(server, { ledger, limit, log });
   const app = await NestFactory.create<NestFastifyApplication>(
-    LedgerModule.over(ledger, problems),
+    LedgerModule.over(ledger, config.role, problems),
     adapter,
     { logger: new NestLog(log), bodyParser: false, abortOnError: false },
   );

@@ -1,4 +1,4 @@
-import { Ledger } from '@scrip/runtime';
+import { Ledger, type Role } from '@scrip/runtime';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { KeysController } from './access/keys.controller.js';
@@ -16,25 +16,27 @@ import { ProblemLog } from './edge/problem-log.js';
 import { HealthController } from './operations/health.controller.js';
 import { OperatorController } from './operations/operator.controller.js';
 
+/** What a process serves, beside its health, that is not only a worker. */
+const served = [
+  AccountsController,
+  CreditsController,
+  BatchesController,
+  HoldsController,
+  ReadsController,
+  TenantReadsController,
+  KeysController,
+  TenantsController,
+  OperatorController,
+];
+
 /** The server: its controllers over one ledger. */
 @Module({})
 export class LedgerModule {
-  static over(ledger: Ledger, problems: ProblemLog): DynamicModule {
+  static over(ledger: Ledger, role: Role, problems: ProblemLog): DynamicModule {
     return {
       module: LedgerModule,
       imports: [CqrsModule.forRoot()],
-      controllers: [
-        AccountsController,
-        CreditsController,
-        BatchesController,
-        HoldsController,
-        ReadsController,
-        TenantReadsController,
-        KeysController,
-        TenantsController,
-        OperatorController,
-        HealthController,
-      ],
+      controllers: role === 'worker' ? [HealthController] : [...served, HealthController],
       providers: [
         { provide: Ledger, useValue: ledger },
         { provide: ProblemLog, useValue: problems },

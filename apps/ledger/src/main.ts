@@ -22,7 +22,12 @@ const main = async (): Promise<void> => {
   }
 };
 
-const restore = async ({ dataFolder }: LedgerConfig, file: string): Promise<void> => {
+const restore = async ({ stores }: LedgerConfig, file: string): Promise<void> => {
+  if (stores.kind !== 'embedded')
+    throw new ConfigError(
+      'A backup is restored into a data folder: leave SCRIP_EVENT_STORE and SCRIP_VIEW_STORE out.',
+    );
+  const { dataFolder } = stores;
   const position = await restoreInto(dataFolder, resolve(file));
   process.stdout.write(
     `Restored ${file} into ${dataFolder}, up to position ${String(position)}. Start the ledger to build its views.\n`,
@@ -35,8 +40,8 @@ const serve = async (config: LedgerConfig): Promise<void> => {
   const app = await createApp(ledger, config, log);
   await app.listen(config.port, config.host);
   const url = await app.getUrl();
-  log.info({ url, data: config.dataFolder }, 'The ledger listens');
-  process.stdout.write(welcome(url, config.dataFolder, ledger.admin));
+  log.info({ url, role: config.role }, 'The ledger listens');
+  process.stdout.write(welcome(url, config.stores, ledger.admin));
   let isEnding = false;
   const end = (signal: string): void => {
     if (isEnding) return;

@@ -1,8 +1,9 @@
-import type { AdminKey } from '@scrip/runtime';
+import type { AdminKey, StoresConfig } from '@scrip/runtime';
 
 /** What the one who starts the ledger sees: on the first start with the key, and what to do with it. */
-export const welcome = (url: string, dataFolder: string, admin: AdminKey | undefined): string => {
-  const lines = ['', `Scrip listens on ${url} and keeps its data in ${dataFolder}.`];
+export const welcome = (url: string, stores: StoresConfig, admin: AdminKey | undefined): string => {
+  const place = stores.kind === 'embedded' ? stores.dataFolder : 'KurrentDB and MongoDB';
+  const lines = ['', `Scrip listens on ${url} and keeps its data in ${place}.`];
   if (admin !== undefined) lines.push(`The admin key is in ${admin.file}.`);
   lines.push(`The API reference is at ${url}/docs.`);
   if (admin?.fresh === true) lines.push('', 'Try it:', '', ...firstSteps(url, admin.file));

@@ -2,7 +2,8 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SCOPES, streamOfTenant, tenants } from '@scrip/access';
 import { type Clock, type Execution, NO_STREAM } from '@scrip/kernel';
-import { formatApiKey, hashSecret, newApiKey, parseApiKey } from './api-key.js';
+import { type ApiKeyParts, formatApiKey, hashSecret, newApiKey, parseApiKey } from './api-key.js';
+import { ConfigError } from './config.js';
 
 /** The tenant that the first start creates. */
 const FIRST_TENANT = 'default';
@@ -29,18 +30,50 @@ export const ensureAdminKey = async (
   const parts = parseApiKey(key);
   if (parts === undefined)
     throw new Error(`${file} does not hold an API key. Remove the file and start again.`);
+  await admit(parts, '', execution, clock);
+  return { file, key, fresh: true };
+};
+
+/**
+ * Makes sure that somebody can get in where no folder could keep a key: the first start admits the key that it is given.
+ * Any number of processes may start at once.
+ *
+ * @throws ConfigError when the ledger has no tenant yet, and no key is given
+ */
+export const admitGivenKey = async (
+  key: string | undefined,
+  execution: Execution,
+  clock: Clock,
+): Promise<undefined> => {
+  const { revision } = await execution.stateAt(tenants, streamOfTenant(FIRST_TENANT));
+  if (revision !== NO_STREAM) return;
+  const parts = key === undefined ? undefined : parseApiKey(key);
+  if (parts === undefined)
+    throw new ConfigError(
+      `Nobody could get in: this is the ledger's first start. Set SCRIP_ADMIN_KEY to a key that you keep, such as this one, which was drawn just now and is kept nowhere: ${formatApiKey(newApiKey())}`,
+    );
+  // The digest tells two first starts with different keys apart: the later one is refused.
+  await admit(parts, hashSecret(parts.secret), execution, clock);
+};
+
+const admit = async (
+  { keyId, secret }: ApiKeyParts,
+  hash: string,
+  execution: Execution,
+  clock: Clock,
+): Promise<void> => {
   const at = clock.now();
   await execution.run(tenants, {
     stream: streamOfTenant(FIRST_TENANT),
-    meta: { key: 'first-start', hash: '', actor: 'first-start' },
+    meta: { key: 'first-start', hash, actor: 'first-start' },
     commands: [
       { type: 'CreateTenant', at, data: { tenant_id: FIRST_TENANT, name: 'Default' } },
       {
         type: 'IssueApiKey',
         at,
         data: {
-          key_id: parts.keyId,
-          hash: hashSecret(parts.secret),
+          key_id: keyId,
+          hash: hashSecret(secret),
           name: 'admin',
           scopes: SCOPES,
           by_scopes: SCOPES,
@@ -48,7 +81,6 @@ export const ensureAdminKey = async (
       },
     ],
   });
-  return { file, key, fresh: true };
 };
 
 const readKey = async (file: string): Promise<string | undefined> => {

@@ -14,19 +14,16 @@ import {
   type Clock,
   type EventStore,
   type Position,
-  type ProcessorStatus,
   type SnapshotStore,
   type ViewReader,
 } from '@scrip/kernel';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.js';
 import { Projectors } from './projectors.js';
-
-/** How a processor stands, and how far it is behind the log. */
-export type ProcessorState = ProcessorStatus & Readonly<{ head: Position; lag: number }>;
+import { type Backup, type ProcessorState, type Running, Stores } from './stores.js';
 
 /** The stores of the embedded default: one folder, one process. */
-export class EmbeddedStores {
+export class EmbeddedStores extends Stores {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #metrics: Metrics;
@@ -49,6 +46,7 @@ export class EmbeddedStores {
     readonly unlock: () => void;
     readonly head: Position;
   }) {
+    super();
     this.#folder = parts.folder;
     this.#clock = parts.clock;
     this.#metrics = parts.metrics;
@@ -63,7 +61,7 @@ export class EmbeddedStores {
   /** Opens the folder, creating it where need be. Fails, naming the owner, when another process has it open. */
   static async open(
     folder: string,
-    { clock, metrics, logger }: Readonly<{ clock: Clock; metrics: Metrics; logger: Logger }>,
+    { clock, metrics, log: logger }: Readonly<{ clock: Clock; metrics: Metrics; log: Logger }>,
   ): Promise<EmbeddedStores> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const unlock = lockFolder(folder);
@@ -95,28 +93,27 @@ export class EmbeddedStores {
     }
   }
 
-  get head(): Position {
-    return this.#head;
+  override isWritten(position: Position): boolean {
+    return position <= this.#head;
   }
 
-  get events(): EventStore {
+  override get events(): EventStore {
     return this.#events;
   }
 
-  get snapshots(): SnapshotStore {
+  override get snapshots(): SnapshotStore {
     return this.#events.snapshots;
   }
 
-  get views(): ViewReader {
+  override get views(): ViewReader {
     return this.#views;
   }
 
-  /** Why the stores cannot be used, or their views do not follow; undefined while all is well. */
-  get broken(): string | undefined {
+  override get broken(): string | undefined {
     return this.#events.failure ?? this.#projectors.failure;
   }
 
-  processors(): readonly ProcessorState[] {
+  override processors(): readonly ProcessorState[] {
     return this.#projectors.statuses.map((status) => {
       const lag = Math.max(0, this.#head - Math.max(0, status.position));
       this.#metrics.processor(status.group, lag, status.state === 'running');
@@ -124,17 +121,21 @@ export class EmbeddedStores {
     });
   }
 
-  /** Says that a reader waits for the views. */
-  hurry(): void {
+  override hurry(): void {
     this.#projectors.hurry();
   }
 
-  rebuild(group: string | undefined): void {
+  override async rebuild(group: string | undefined): Promise<void> {
     this.#projectors.rebuild(group);
   }
 
+  /** There is no other process. */
+  override whileChosen(_: string, run: () => Running): Running {
+    return run();
+  }
+
   /** Copies the events to a file of their own in the folder's `backups`; views are built from them again. */
-  async backUp(): Promise<Readonly<{ file: string; position: Position }>> {
+  override async backUp(): Promise<Backup> {
     const folder = join(this.#folder, 'backups');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const name = new Date(this.#clock.now()).toISOString().replaceAll(/[:.]/g, '-');
@@ -148,7 +149,7 @@ export class EmbeddedStores {
     this.#projectors.wake();
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#events.close();
     await this.#projectors.close();
     this.#views.close();

@@ -24,12 +24,13 @@ import {
 } from '@scrip/kernel';
 import type { Logger } from 'pino';
 import { addressOf } from './account-address.js';
-import { type AdminKey, ensureAdminKey } from './admin-key.js';
-import type { LedgerConfig } from './config.js';
+import { type AdminKey, admitGivenKey, ensureAdminKey } from './admin-key.js';
+import type { LedgerConfig, Role, StoresConfig } from './config.js';
 import { DueTimer } from './due-timer.js';
-import { EmbeddedStores, type ProcessorState } from './embedded-stores.js';
+import { EmbeddedStores } from './embedded-stores.js';
 import { KeyRing } from './key-ring.js';
 import { Metrics } from './metrics.js';
+import type { Backup, ProcessorState, Running, Stores } from './stores.js';
 import { viewsBuilt, viewsReach } from './view-wait.js';
 
 /** Commands on one account: all are accepted, or none. */
@@ -68,17 +69,17 @@ export class Ledger {
   readonly metrics: Metrics;
   readonly keys: KeyRing;
   readonly admin: AdminKey | undefined;
-  readonly #stores: EmbeddedStores;
+  readonly #stores: Stores;
   readonly #execution: Execution;
-  readonly #timer: DueTimer;
+  readonly #timer: Running | undefined;
 
   private constructor(parts: {
     readonly clock: Clock;
     readonly metrics: Metrics;
-    readonly stores: EmbeddedStores;
+    readonly stores: Stores;
     readonly execution: Execution;
     readonly admin: AdminKey | undefined;
-    readonly timer: DueTimer;
+    readonly timer: Running | undefined;
   }) {
     this.clock = parts.clock;
     this.metrics = parts.metrics;
@@ -89,14 +90,15 @@ export class Ledger {
     this.keys = new KeyRing(parts.stores.views, parts.clock);
   }
 
-  /** Opens the ledger of a folder, creating it on the first start. */
+  /** Opens the ledger of these stores, creating what the first start needs. */
   static async open(
-    config: Pick<LedgerConfig, 'dataFolder' | 'timerMs'>,
+    config: Pick<LedgerConfig, 'stores' | 'role' | 'timerMs'>,
     options: Readonly<{ log: Logger; clock?: Clock }>,
   ): Promise<Ledger> {
     const { log, clock = new SystemClock() } = options;
+    const { stores: where, role, timerMs } = config;
     const metrics = new Metrics();
-    const stores = await EmbeddedStores.open(config.dataFolder, { clock, metrics, logger: log });
+    const stores = await opened(where, role, { clock, metrics, log });
     try {
       const execution = new Execution({
         store: stores.events,
@@ -105,18 +107,20 @@ export class Ledger {
         random: Math.random,
       });
       metrics.watch(execution);
-      const admin = await ensureAdminKey(config.dataFolder, execution, clock);
-      const timer = new DueTimer({
-        views: stores.views,
-        execution,
-        clock,
-        log,
-        everyMs: config.timerMs,
-      });
+      const admin = role === 'worker' ? undefined : await admitted(where, execution, clock);
+      const timer =
+        role === 'api'
+          ? undefined
+          : stores.whileChosen('timer', () => {
+              const parts = { views: stores.views, execution, clock, log, everyMs: timerMs };
+              const due = new DueTimer(parts);
+              due.start();
+              return due;
+            });
       const ledger = new Ledger({ clock, metrics, stores, execution, admin, timer });
       // A ledger that does not know its keys admits nobody.
-      await viewsBuilt(stores.views, 'access', await stores.events.head(), () => stores.broken);
-      timer.start();
+      if (role !== 'worker')
+        await viewsBuilt(stores.views, 'access', await stores.events.head(), () => stores.broken);
       return ledger;
     } catch (error) {
       await stores.close();
@@ -124,9 +128,9 @@ export class Ledger {
     }
   }
 
-  /** The last position written. */
-  get head(): Position {
-    return this.#stores.head;
+  /** Whether the log has come to a position. */
+  isWritten(position: Position): boolean | Promise<boolean> {
+    return this.#stores.isWritten(position);
   }
 
   get views(): ViewReader {
@@ -205,24 +209,25 @@ export class Ledger {
   health(): LedgerHealth {
     const processors = this.#stores.processors();
     const reason = this.#stores.broken;
+    this.metrics.ready(reason === undefined);
     return reason === undefined
       ? { ready: true, processors }
       : { ready: false, reason, processors };
   }
 
   /** Builds a group's views anew beside the live ones, or those of all. */
-  rebuild(group?: string): void {
-    this.#stores.rebuild(group);
+  rebuild(group?: string): Promise<void> {
+    return this.#stores.rebuild(group);
   }
 
-  /** Copies the ledger to a new file beside it while it runs. */
-  backUp(): Promise<Readonly<{ file: string; position: Position }>> {
+  /** Copies the ledger to a new file beside it while it runs. @throws Refusal */
+  backUp(): Promise<Backup> {
     return this.#stores.backUp();
   }
 
-  /** Takes no more commands, finishes those under way, and closes the folder. */
+  /** Takes no more commands, finishes those under way, and closes the stores. */
   async close(): Promise<void> {
-    await this.#timer.stop();
+    await this.#timer?.stop();
     await this.#execution.close();
     await this.#stores.close();
   }
@@ -238,5 +243,25 @@ export class Ledger {
     throw error;
   };
 }
+
+const opened = async (
+  stores: StoresConfig,
+  role: Role,
+  options: Readonly<{ clock: Clock; metrics: Metrics; log: Logger }>,
+): Promise<Stores> => {
+  if (stores.kind === 'embedded') return EmbeddedStores.open(stores.dataFolder, options);
+  // Their drivers are large, and the embedded default does without them.
+  const { ServerStores } = await import('./server-stores.js');
+  return ServerStores.open(stores, role, options);
+};
+
+const admitted = (
+  stores: StoresConfig,
+  execution: Execution,
+  clock: Clock,
+): Promise<AdminKey | undefined> =>
+  stores.kind === 'embedded'
+    ? ensureAdminKey(stores.dataFolder, execution, clock)
+    : admitGivenKey(stores.adminKey, execution, clock);
 
 type Ended = Readonly<{ replayed: boolean; dryRun: boolean }>;

@@ -61,6 +61,11 @@ export class Metrics {
     labelNames: ['group'],
     registers: [this.registry],
   });
+  readonly #ready = new Gauge({
+    name: 'scrip_ready',
+    help: '1 while the process can do its work, else 0',
+    registers: [this.registry],
+  });
   readonly #requests = new Histogram({
     name: 'scrip_http_request_seconds',
     help: 'Time to answer a request',
@@ -130,6 +135,10 @@ export class Metrics {
 
   refused(code: string): void {
     this.#refusals(code);
+  }
+
+  ready(isReady: boolean): void {
+    this.#ready.set(isReady ? 1 : 0);
   }
 
   processor(group: string, lag: number, isRunning: boolean): void {

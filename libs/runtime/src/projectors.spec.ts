@@ -25,7 +25,7 @@ let keys = 0;
 
 const opened = async (): Promise<Ledger> =>
   (ledger = await Ledger.open(
-    { dataFolder: folder, timerMs: 60_000 },
+    { stores: { kind: 'embedded', dataFolder: folder }, role: 'both', timerMs: 60_000 },
     { log: pino({ level: 'silent' }) },
   ));
 
@@ -97,7 +97,7 @@ const builds = async (): Promise<readonly (number | undefined)[]> =>
 
 const rebuilt = async (on: Ledger): Promise<void> => {
   const before = await builds();
-  on.rebuild('accounts');
+  await on.rebuild('accounts');
   await until(async () =>
     (await builds()).every((build, shard) => build !== undefined && build !== before[shard]),
   );

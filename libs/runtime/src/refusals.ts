@@ -68,6 +68,10 @@ export const edgeRefusals = {
     'unprocessable',
     'The list would be added up from more than it may be. Ask for a part of it.',
   ),
+  BACKUP_ELSEWHERE: row(
+    'unprocessable',
+    'Events are kept by a server of its own. Back it up with its own tools.',
+  ),
   UNAUTHENTICATED: row(
     'unauthenticated',
     'The API key is missing, unknown, revoked or expired. Send `Authorization: Bearer scrip_…`.',
@@ -92,7 +96,7 @@ export const edgeRefusals = {
   ),
   VIEW_UNAVAILABLE: row(
     'unavailable',
-    'The view is being built for the first time. Retry after a pause.',
+    'The view is being built for the first time, or its store does not answer. Retry after a pause.',
     true,
   ),
   INTERNAL: row(

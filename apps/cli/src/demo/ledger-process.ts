@@ -29,22 +29,37 @@ export const repositoryRoot = (): string => {
   return folder;
 };
 
-/**
- * Starts a ledger on a free port, over a data folder: the build, or, where this file itself is not built, the sources,
- * unless the build is asked for. `settings` are more of its environment.
- */
+type Settings = Readonly<Record<string, string>>;
+
+/** How a ledger is started. `settings` are more of its environment. */
+type Start = Readonly<{ settings?: Settings; built?: boolean }>;
+
+/** Starts a ledger on a free port, over a data folder, whose first start writes the key. */
 export const startLedgerProcess = async (
   dataFolder: string,
-  {
-    settings = {},
-    built = !import.meta.url.endsWith('.ts'),
-  }: Readonly<{ settings?: Readonly<Record<string, string>>; built?: boolean }> = {},
+  { settings = {}, ...start }: Start = {},
 ): Promise<LedgerProcess> => {
+  const running = await startProcess({
+    ...start,
+    settings: { ...settings, SCRIP_DATA: dataFolder },
+  });
+  const apiKey = (await readFile(join(dataFolder, 'admin.key'), 'utf8')).trim();
+  return { ...running, apiKey };
+};
+
+/**
+ * Starts a process of the ledger on a free port: the build, or, where this file itself is not built, the sources, unless
+ * the build is asked for.
+ */
+export const startProcess = async ({
+  settings = {},
+  built = !import.meta.url.endsWith('.ts'),
+}: Start): Promise<Omit<LedgerProcess, 'apiKey'>> => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const output: string[] = [];
   const child = spawn(process.execPath, ledgerArguments(built), {
-    env: { ...process.env, ...settings, SCRIP_DATA: dataFolder, SCRIP_PORT: String(port) },
+    env: { ...process.env, ...settings, SCRIP_PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const note = (chunk: Buffer): void => {
@@ -60,8 +75,7 @@ export const startLedgerProcess = async (
     }),
   );
   await ready(child, url, output);
-  const apiKey = await keyIn(dataFolder);
-  return { url, apiKey, pid: child.pid, stop: () => stop(child, ended) };
+  return { url, pid: child.pid, stop: () => stop(child, ended) };
 };
 
 const ledgerArguments = (built: boolean): readonly string[] => {
@@ -85,9 +99,6 @@ const ready = async (
   child.kill('SIGKILL');
   throw new Error(`The ledger did not start:\n${output.join('')}`);
 };
-
-const keyIn = async (dataFolder: string): Promise<string> =>
-  (await readFile(join(dataFolder, 'admin.key'), 'utf8')).trim();
 
 const stop = async (child: ChildProcess, ended: Promise<void>): Promise<void> => {
   child.kill('SIGTERM');

@@ -30,7 +30,7 @@ export const reached = async (
 ): Promise<void> => {
   if (after === undefined) return;
   // No wait would help.
-  if (after > ledger.head)
+  if (!(await ledger.isWritten(after)))
     throw new Refusal(
       'POSITION_NOT_WRITTEN',
       'The log has not come to the position in `after`. Send the position of a receipt.',

@@ -67,8 +67,13 @@ export const answerOf = (error: unknown, requestId: string): ProblemAnswer => {
 
 const refusalOf = (error: unknown): Refusal | undefined => {
   if (error instanceof Refusal) return error;
-  if (error instanceof ViewUnavailable)
-    return new Refusal('VIEW_UNAVAILABLE', 'The view is being built. Retry after a pause.');
+  if (error instanceof ViewUnavailable) {
+    // An outage has a cause, which is for the log; a build has none.
+    const why = error.cause === undefined ? 'is being built' : 'cannot be read now';
+    const refusal = new Refusal('VIEW_UNAVAILABLE', `The view ${why}. Retry after a pause.`);
+    refusal.cause = error.cause;
+    return refusal;
+  }
   if (error instanceof HttpException && error.getStatus() === 404) return notFound();
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? fastifyCodes[String(error.code)] : undefined;

@@ -4,8 +4,10 @@ import { Shown, ShownFlag, ShownSuccess, ShownText, ShownWhole } from '../edge/s
 /** Which views to build anew. */
 export class RebuildBody {
   @Optional()
-  @OneOf(['accounts', 'access'], { description: 'All by default.' })
-  readonly group?: 'accounts' | 'access';
+  @OneOf(['accounts', 'access', 'commands'], {
+    description: 'All by default. `commands` are there only where events are kept by a server.',
+  })
+  readonly group?: 'accounts' | 'access' | 'commands';
 }
 
 /** The copy that a backup made. */

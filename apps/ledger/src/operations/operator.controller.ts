@@ -24,7 +24,7 @@ export class OperatorController {
     ...about,
     summary: 'Copy the log to a file beside it, while it is in use',
     answer: BackupAnswer,
-    codes: ['STORE_UNAVAILABLE'],
+    codes: ['BACKUP_ELSEWHERE', 'STORE_UNAVAILABLE'],
   })
   async backUp(): Promise<BackupAnswer> {
     return { success: true, ...(await this.#ledger.backUp()) };
@@ -35,9 +35,10 @@ export class OperatorController {
     summary: 'Build views anew from the log, beside the live ones',
     body: RebuildBody,
     answer: DoneAnswer,
+    codes: ['STORE_UNAVAILABLE'],
   })
-  rebuild(@Body() { group }: RebuildBody): DoneAnswer {
-    this.#ledger.rebuild(group);
+  async rebuild(@Body() { group }: RebuildBody): Promise<DoneAnswer> {
+    await this.#ledger.rebuild(group);
     return { success: true };
   }
 

@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import { accessProjections, accessViews } from '@scrip/access';
+import { accountProjections, accountViews } from '@scrip/accounts';
+import { KurrentEventStore } from '@scrip/adapters/kurrentdb';
+import { MongoConnection, MongoLeases, MongoViewStore } from '@scrip/adapters/mongodb';
+import {
+  type AnyProjectionGroup,
+  type Clock,
+  LOG_START,
+  type Leases,
+  type Position,
+  type ProcessorStatus,
+  Refusal,
+  ViewCommandIndex,
+  ViewSnapshots,
+  commandsGroup,
+  pause,
+  pruneCommands,
+  snapshotsGroup,
+} from '@scrip/kernel';
+import type { Logger } from 'pino';
+import type { Role, StoresConfig } from './config.js';
+import { KeptGroup } from './kept-group.js';
+import type { Metrics } from './metrics.js';
+import { edgeRefusals } from './refusals.js';
+import { type Backup, type ProcessorState, type Running, Stores } from './stores.js';
+import { viewsBuilt } from './view-wait.js';
+import { WhileLeased } from './while-leased.js';
+
+const serverLimits = {
+  /** How often a process looks how far the log and the views are. */
+  lookMs: 1_000,
+  /** How often in a row it may fail to before it says that it cannot work. */
+  failuresMax: 5,
+  /** How often old idempotency keys are dropped. */
+  pruneMs: 60_000,
+  /** When a start that waits for a worker says so. */
+  tellAfterMs: 5_000,
+} as const;
+
+const groups: readonly AnyProjectionGroup[] = [
+  accessProjections,
+  accountProjections,
+  commandsGroup,
+];
+
+type Parts = Readonly<{
+  events: KurrentEventStore;
+  views: MongoViewStore;
+  connection: MongoConnection;
+  leases: Leases;
+  metrics: Metrics;
+  log: Logger;
+  clock: Clock;
+}>;
+
+/** Stores that are servers, shared by any number of processes: KurrentDB for events, MongoDB for views. */
+export class ServerStores extends Stores {
+  override readonly events: KurrentEventStore;
+  override readonly snapshots: ViewSnapshots;
+  override readonly views: MongoViewStore;
+  readonly #connection: MongoConnection;
+  readonly #leases: Leases;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  /** This run of this process. */
+  readonly #owner = randomUUID();
+  readonly #kept: readonly KeptGroup[];
+  readonly #pruning: WhileLeased | undefined;
+  readonly #ended = new AbortController();
+  readonly #looking: Promise<void>;
+  readonly #positions = new Map<string, Position>();
+  #head: Position = LOG_START;
+  #failures = 0;
+  #failure = '';
+
+  private constructor(parts: Parts, role: Role) {
+    super();
+    this.events = parts.events;
+    this.views = parts.views;
+    this.#connection = parts.connection;
+    this.#leases = parts.leases;
+    this.#metrics = parts.metrics;
+    this.#log = parts.log;
+    this.#clock = parts.clock;
+    this.snapshots = new ViewSnapshots(parts.views, (error) => {
+      parts.log.warn({ err: error }, 'A snapshot was not kept or read; it is only a cache');
+    });
+    this.#kept = role === 'api' ? [] : groups.map((group) => this.#keep(group));
+    this.#pruning = role === 'api' ? undefined : this.#chosen('prune', () => this.#prune());
+    this.#looking = this.#look();
+  }
+
+  /**
+   * Connects to both servers, and waits until the idempotency keys can be looked up, which the first worker sees to; fails,
+   * saying what to do, where a server cannot be used.
+   */
+  static async open(
+    where: Extract<StoresConfig, { kind: 'servers' }>,
+    role: Role,
+    { clock, metrics, log }: Readonly<{ clock: Clock; metrics: Metrics; log: Logger }>,
+  ): Promise<ServerStores> {
+    const connection = await MongoConnection.open(where.views, {
+      standalone: where.standalone,
+      limits: {
+        writesPerCommand: where.writesPerCommand,
+        commandsAtOnce: where.commandsAtOnce,
+      },
+    });
+    try {
+      const views = await MongoViewStore.open(connection, [
+        accessViews,
+        accountViews,
+        commandsGroup.group,
+        snapshotsGroup,
+      ]);
+      const { store: events, report } = await KurrentEventStore.open({
+        connection: where.events,
+        commands: new ViewCommandIndex(views),
+        now: () => clock.now(),
+        random: Math.random,
+        onCommit: (_, __, ms) => {
+          metrics.committed(ms / 1_000);
+        },
+      });
+      for (const warning of report.warnings) log.warn(warning);
+      const leases = new MongoLeases(connection);
+      const stores = new ServerStores(
+        { events, views, connection, leases, metrics, log, clock },
+        role,
+      );
+      try {
+        await stores.#keysKnown();
+        return stores;
+      } catch (error) {
+        await stores.close();
+        throw error;
+      }
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  override isWritten(position: Position): boolean | Promise<boolean> {
+    return position <= this.#head || this.#toHead().then((head) => position <= head);
+  }
+
+  override get broken(): string | undefined {
+    if (this.#failures >= serverLimits.failuresMax) return this.#failure;
+    for (const { status } of this.#kept)
+      if (status?.state === 'stopped') return `The ${status.group} views stopped: ${status.reason}`;
+    return undefined;
+  }
+
+  override processors(): readonly ProcessorState[] {
+    return groups.flatMap(({ group: { name } }) => {
+      const here = this.#kept.find((kept) => kept.group === name)?.status;
+      const position = here?.position ?? this.#positions.get(name);
+      if (position === undefined) return [];
+      const status: ProcessorStatus = here ?? {
+        state: 'running',
+        group: name,
+        position,
+        rebuilding: false,
+      };
+      const behind = Math.max(0, this.#head - Math.max(0, position));
+      const lag = Math.ceil(behind / this.events.positionsPerEvent);
+      this.#metrics.processor(name, lag, status.state === 'running');
+      return [{ ...status, head: this.#head, lag }];
+    });
+  }
+
+  override hurry(): void {
+    for (const kept of this.#kept) kept.hurry();
+  }
+
+  /** Begins new views beside the live ones; the worker that keeps them finds and fills them. */
+  override async rebuild(group: string | undefined): Promise<void> {
+    for (const { group: own } of groups)
+      if (group === undefined || own.name === group) await this.views.begin(own);
+  }
+
+  override backUp(): Promise<Backup> {
+    return Promise.reject(new Refusal('BACKUP_ELSEWHERE', edgeRefusals.BACKUP_ELSEWHERE.meaning));
+  }
+
+  override whileChosen(name: string, run: () => Running): Running {
+    return this.#chosen(name, run);
+  }
+
+  override async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#looking;
+    await Promise.all([...this.#kept.map((kept) => kept.stop()), this.#pruning?.stop()]);
+    await this.snapshots.settled();
+    await this.events.close();
+    await this.views.close();
+    await this.#connection.close();
+  }
+
+  #chosen(name: string, run: () => Running): WhileLeased {
+    return new WhileLeased({
+      leases: this.#leases,
+      name,
+      owner: this.#owner,
+      run,
+      log: this.#log,
+    });
+  }
+
+  #keep(group: AnyProjectionGroup): KeptGroup {
+    return new KeptGroup(group, {
+      log: this.events,
+      views: this.views,
+      choose: (name, run) => this.#chosen(name, run),
+      onStopped: (status) => {
+        this.#log.error(status, 'A processor stopped; its views no longer follow the log');
+      },
+    });
+  }
+
+  #prune(): Running {
+    const ended = new AbortController();
+    const run = async (): Promise<void> => {
+      while (!ended.signal.aborted) {
+        try {
+          await pruneCommands(this.views, this.#clock.now());
+        } catch (error) {
+          this.#log.warn({ err: error }, 'Old idempotency keys were not dropped; tried again');
+        }
+        await pause(serverLimits.pruneMs, ended.signal);
+      }
+    };
+    const done = run();
+    return {
+      stop: async () => {
+        ended.abort();
+        await done;
+      },
+    };
+  }
+
+  /** Without the view of commands nothing can be appended, as nobody could tell a repetition. */
+  async #keysKnown(): Promise<void> {
+    const telling = setTimeout(() => {
+      this.#log.warn('Waiting for the view of commands. Is a worker running?');
+    }, serverLimits.tellAfterMs);
+    try {
+      await viewsBuilt(this.views, commandsGroup.group.name, LOG_START, () => this.broken);
+    } finally {
+      clearTimeout(telling);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      try {
+        await this.#toHead();
+        for (const { group } of groups) await this.#lookAt(group.name);
+        this.#failures = 0;
+      } catch (error) {
+        this.#failures += 1;
+        this.#failure = error instanceof Error ? error.message : String(error);
+      }
+      await pause(serverLimits.lookMs, signal);
+    }
+  }
+
+  /** How far the log is, whoever wrote it. */
+  async #toHead(): Promise<Position> {
+    this.#head = Math.max(this.#head, await this.events.head());
+    return this.#head;
+  }
+
+  async #lookAt(group: string): Promise<void> {
+    const live = (await this.views.generations(group)).find((each) => each.live);
+    if (live !== undefined) this.#positions.set(group, live.position);
+  }
+}
