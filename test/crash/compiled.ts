@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { type Options, transformSync } from '@swc/core';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const LIBRARIES = ['access', 'accounts', 'adapters/sqlite', 'kernel', 'runtime'];
+const ADAPTERS = ['sqlite', 'kurrentdb', 'mongodb'].map((adapter) => `adapters/${adapter}`);
+const LIBRARIES = ['access', 'accounts', ...ADAPTERS, 'kernel', 'runtime'];
 const srcOf = (library: string): string => `libs/${library}/src`;
 
 /** Neither tests nor their fixtures. */

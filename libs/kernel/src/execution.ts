@@ -469,7 +469,7 @@ export class Execution {
   /** Answers from the log those of what was decided that had been done before; the rest is decided again. */
   async #answerDuplicates(lane: Lane, { decided }: Decision, appended: Appended): Promise<void> {
     if (appended.end !== 'duplicates') return;
-    const known = await this.#store.findCommands(lane.stream, appended.keys);
+    const known = await this.#doneBefore(lane.stream, appended.keys);
     let answered = 0;
     for (const { waiting } of decided) {
       const stored = known.get(waiting.request.meta.key);
@@ -483,6 +483,19 @@ export class Execution {
       );
     // The log may be ahead of the state that the batch was decided against.
     lane.cached = undefined;
+  }
+
+  /** What commands wrote that are there: that it cannot be read now does not say that nothing was written. */
+  async #doneBefore(
+    stream: string,
+    keys: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+    try {
+      return await this.#store.findCommands(stream, keys);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      throw new StoreUnavailable('unknown', error.message, { cause: error });
+    }
   }
 
   #replay(

@@ -1,4 +1,4 @@
-export { recordedOf } from './batch.js';
+export { recordedOf, storeUnavailable } from './batch.js';
 export * from './clock.js';
 export * from './codec.js';
 export * from './command-index.js';

@@ -39,6 +39,7 @@ describe('the configuration', () => {
       writesPerCommand: 500,
       commandsAtOnce: 4,
       standalone: false,
+      leaseMs: 10_000,
       adminKey,
     });
   });

@@ -84,6 +84,11 @@ const schema = z.object({
     bounds: '1 to 32',
     meaning: 'such commands under way at a time, for each group of views; FerretDB bears 1',
   } satisfies Told),
+  SCRIP_LEASE_MS: whole(1_000, 60_000, 10_000).meta({
+    bounds: '1 000 to 60 000; the same for all workers',
+    meaning:
+      'how long a worker keeps its right to the views and the timer without renewing it: so soon another takes over from one that has died',
+  } satisfies Told),
   SCRIP_HOST: z
     .string()
     .min(1)
@@ -153,6 +158,8 @@ export type StoresConfig =
       commandsAtOnce: number;
       /** Whether a MongoDB that is no replica set will do. */
       standalone: boolean;
+      /** How long a lease lasts. */
+      leaseMs: number;
       /** The key that the first start admits. */
       adminKey?: string;
     }>;
@@ -241,6 +248,7 @@ const storesOf = (settings: Settings): StoresConfig => {
     writesPerCommand: settings.SCRIP_VIEW_WRITES,
     commandsAtOnce: settings.SCRIP_VIEW_COMMANDS,
     standalone: settings.SCRIP_VIEW_STANDALONE === 'yes',
+    leaseMs: settings.SCRIP_LEASE_MS,
   } as const;
   return SCRIP_ADMIN_KEY === undefined ? servers : { ...servers, adminKey: SCRIP_ADMIN_KEY };
 };

@@ -38,6 +38,9 @@ const serverLimits = {
   tellAfterMs: 5_000,
 } as const;
 
+/** How often a lease is renewed in the time that it lasts. */
+const ASKS_PER_LEASE = 4;
+
 const groups: readonly AnyProjectionGroup[] = [
   accessProjections,
   accountProjections,
@@ -52,6 +55,7 @@ type Parts = Readonly<{
   metrics: Metrics;
   log: Logger;
   clock: Clock;
+  leaseMs: number;
 }>;
 
 /** Stores that are servers, shared by any number of processes: KurrentDB for events, MongoDB for views. */
@@ -64,6 +68,7 @@ export class ServerStores extends Stores {
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #clock: Clock;
+  readonly #leaseMs: number;
   /** This run of this process. */
   readonly #owner = randomUUID();
   readonly #kept: readonly KeptGroup[];
@@ -84,6 +89,7 @@ export class ServerStores extends Stores {
     this.#metrics = parts.metrics;
     this.#log = parts.log;
     this.#clock = parts.clock;
+    this.#leaseMs = parts.leaseMs;
     this.snapshots = new ViewSnapshots(parts.views, (error) => {
       parts.log.warn({ err: error }, 'A snapshot was not kept or read; it is only a cache');
     });
@@ -127,7 +133,7 @@ export class ServerStores extends Stores {
       for (const warning of report.warnings) log.warn(warning);
       const leases = new MongoLeases(connection);
       const stores = new ServerStores(
-        { events, views, connection, leases, metrics, log, clock },
+        { events, views, connection, leases, metrics, log, clock, leaseMs: where.leaseMs },
         role,
       );
       try {
@@ -207,6 +213,7 @@ export class ServerStores extends Stores {
       owner: this.#owner,
       run,
       log: this.#log,
+      limits: { ttlMs: this.#leaseMs, everyMs: this.#leaseMs / ASKS_PER_LEASE },
     });
   }
 

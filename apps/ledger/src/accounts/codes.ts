@@ -36,6 +36,7 @@ export const readCodes = [
   'POSITION_NOT_WRITTEN',
   'VIEW_BEHIND',
   'VIEW_UNAVAILABLE',
+  'STORE_UNAVAILABLE',
 ] as const satisfies readonly ProblemCode[];
 
 /** What each command may be refused with. */

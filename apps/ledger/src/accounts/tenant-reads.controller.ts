@@ -16,7 +16,7 @@ const about = {
   tag: 'Books',
   scope: 'read',
   tenantWide: true,
-  codes: ['POSITION_NOT_WRITTEN', 'VIEW_BEHIND', 'VIEW_UNAVAILABLE'],
+  codes: ['POSITION_NOT_WRITTEN', 'VIEW_BEHIND', 'VIEW_UNAVAILABLE', 'STORE_UNAVAILABLE'],
 } as const;
 
 /** What concerns all accounts of a tenant. */

@@ -1,4 +1,4 @@
-import { Refusal, ViewUnavailable } from '@scrip/kernel';
+import { Refusal, StoreUnavailable, ViewUnavailable, storeUnavailable } from '@scrip/kernel';
 import { type ProblemCode, problemOf, protocolStatus } from '@scrip/runtime';
 import { HttpException } from '@nestjs/common';
 
@@ -74,6 +74,8 @@ const refusalOf = (error: unknown): Refusal | undefined => {
     refusal.cause = error.cause;
     return refusal;
   }
+  // What is read from the log itself: a past balance, a consumption, whether a position is there.
+  if (error instanceof StoreUnavailable) return storeUnavailable(error);
   if (error instanceof HttpException && error.getStatus() === 404) return notFound();
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? fastifyCodes[String(error.code)] : undefined;

@@ -349,6 +349,23 @@ describe('an append of unknown outcome', () => {
     expect(await balance(executionOn())).toBe(5);
   });
 
+  it('stays unknown when it was written and the store then stops before it can be read', async () => {
+    const written = faulty(async (append, attempt) => {
+      const positions = await append();
+      if (attempt === 1) throw new StoreUnavailable('unknown', 'The answer was lost');
+      return positions;
+    });
+    const stopping = new Proxy(written, {
+      get: (target, name): unknown =>
+        name === 'findCommands'
+          ? () => Promise.reject(new StoreUnavailable('not_written', 'The store stopped'))
+          : Reflect.get(target, name),
+    });
+    const failed = run(executionOn(stopping, { retryPauseMs: 0 }), 'Fill', 5);
+    await expect(failed).rejects.toMatchObject({ details: { outcome: 'unknown' } });
+    expect(await balance(executionOn())).toBe(5);
+  });
+
   it('is refused after a bounded number of tries, saying that it may have taken effect', async () => {
     const down = faulty(async () => {
       throw new StoreUnavailable('unknown', 'No node answers');
