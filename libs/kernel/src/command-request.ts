@@ -19,7 +19,34 @@ export const executionLimits = {
   /** Items (lots, holds, …) that the cached states may hold in all, counted as their size rule says. */
   cachedItemsMax: 1_000_000,
   /** How often a batch is decided anew after other writers came first, before CONFLICT. */
-  conflictsMax: 10,
+  conflictsMax: 20,
+  /** The pause before that, from the second time on: doubled each time up to a bound, jittered. */
+  conflictPauseMs: 2,
+  conflictPauseMaxMs: 100,
+  /** So many times fewer commands are tried after each conflict: a small append is soon there. */
+  conflictShrink: 8,
+  /** How long what others wrote may take to be readable, after a conflict says that they did. */
+  conflictNewsMs: 100,
+  /**
+   * How long a process goes on appending to a stream before an append of one command, after which others can come in. Where
+   * others write to the stream as well: for so many appends, as long as those take, within these bounds.
+   */
+  turnRounds: 6,
+  turnMinMs: 80,
+  turnMaxMs: 250,
+  /** Where it knows of none. */
+  turnAloneMs: 1_000,
+  /** What has no more events is such an append. */
+  handOverEvents: 8,
+  /** How long a process then leaves the stream to others: for so many appends, as long as those take, within these bounds. */
+  leaveRounds: 3,
+  leaveAloneRounds: 1,
+  leaveMinMs: 20,
+  leaveMaxMs: 250,
+  /** How long others may be silent before they count as done: longer than an append of theirs takes, and at least this. */
+  patienceMinMs: 12,
+  /** After so long without any events of others they count as gone. */
+  rivalsForgottenMs: 1_000,
   /** How often an append of unknown outcome is repeated, before STORE_UNAVAILABLE. */
   unknownRetriesMax: 5,
   /** The pause before such a repetition: doubled each time, jittered. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from './codec.js';
 import type { Instant } from './instant.js';
+import { pause } from './pause.js';
 
 /** A place in the global log. Later events have greater positions; there may be gaps between them. */
 export type Position = number;
@@ -125,6 +126,10 @@ export abstract class EventLog {
   abstract changed(after: Position, signal: AbortSignal): Promise<void>;
 }
 
+/** How often a store that cannot tell that a stream has grown is asked, and how many events it gives then. */
+const NEXT_POLL_MS = 5;
+const NEXT_EVENTS_MAX = 4_096;
+
 /** The number of an append, unique in its process, and that of the one which it follows. */
 export type AppendOrder = Readonly<{ id: number; follows: number | undefined }>;
 
@@ -153,6 +158,23 @@ export abstract class EventStore extends EventLog {
     commands: readonly CommandEvents[],
     order?: AppendOrder,
   ): Promise<readonly Position[]>;
+
+  /**
+   * Events of a stream from a revision on, as soon as there are any: at least those of one append, or none when none came
+   * in so many milliseconds. May be none, too, where the store cannot say.
+   */
+  async nextInStream(
+    stream: string,
+    from: Revision,
+    withinMs: number,
+  ): Promise<readonly StoredEvent[]> {
+    for (const until = performance.now() + withinMs; ;) {
+      const found = await this.readStream(stream, from, NEXT_EVENTS_MAX);
+      const leftMs = until - performance.now();
+      if (found.length > 0 || leftMs <= 0) return found;
+      await pause(Math.min(leftMs, NEXT_POLL_MS));
+    }
+  }
 
   /**
    * The events that commands of a stream wrote, by key, with positions as their append gave them; a key that is absent

@@ -4,7 +4,6 @@ import {
   encodeBatch,
   keyReused,
   overloaded,
-  recordedOf,
   storeUnavailable,
   tooLarge,
 } from './batch.js';
@@ -15,20 +14,18 @@ import {
   type ExecutionObserver,
   executionLimits,
 } from './command-request.js';
+import { type Appended, appendedOf, conflicting } from './appended.js';
 import type { StreamKind } from './decider.js';
 import {
-  AppendTooLarge,
-  DuplicateCommands,
   type EventStore,
   LOG_START,
   NO_STREAM,
   type Position,
-  RevisionConflict,
   type SnapshotStore,
   type StoredEvent,
   StoreUnavailable,
 } from './event-log.js';
-import { type Decided, type Decision, decideBatch } from './decision.js';
+import { type Decision, decideBatch } from './decision.js';
 import type { Instant } from './instant.js';
 import {
   type Batch,
@@ -37,26 +34,28 @@ import {
   Lanes,
   type Waiting,
   joinable,
+  joinNext,
   queued,
+  unsettled,
 } from './lanes.js';
 import type { Message } from './message.js';
 import { pause } from './pause.js';
+import { outcomeOf, replayOf } from './outcome.js';
 import { InvariantViolation } from './refusal.js';
-import { type Loaded, loadState } from './stream-state.js';
+import { Rivals } from './rivals.js';
+import { type Loaded, folded, loadState } from './stream-state.js';
 
 /** Numbers every append of this process, whichever execution asks for it. */
 let lastAppend = 0;
 
+/** Events of others that are folded into a state in memory; where there are more, a snapshot may be nearer. */
+const CATCH_UP_EVENTS_MAX = 4_096;
+
 /** Appends of one stream under way at once, where the store takes following ones. */
 const UNDER_WAY_PER_STREAM_MAX = 2;
 
-/** How an append ended; where there were `duplicates`, nothing was written. */
-type Appended =
-  | Readonly<{ end: 'appended'; positions: readonly Position[] }>
-  | Readonly<{ end: 'conflict' | 'too_large' }>
-  | Readonly<{ end: 'duplicates'; keys: readonly string[] }>;
-
-const conflicting: Appended = { end: 'conflict' };
+/** A stream's state, and whether it was read only now: otherwise it was in memory. */
+type Known = Readonly<{ loaded: Cached; isRead: boolean }>;
 
 /**
  * Runs commands: one queue per stream; what gathers while an append is in flight is decided one after the other
@@ -213,16 +212,15 @@ export class Execution {
 
   /** Runs a batch; whatever happens, each of its requests is answered. */
   async #run(lane: Lane, batch: Batch, before: Batch | undefined): Promise<void> {
-    const { waiting: taken } = batch;
     try {
-      const left = before === undefined ? taken : await this.#runAhead(lane, batch, before);
+      const left = before === undefined ? batch.waiting : await this.#runAhead(lane, batch, before);
       await this.#runInTurn(lane, batch, left);
     } catch (thrown) {
       lane.cached = undefined;
       batch.tip = undefined;
       // Reading the stream failed; an append answers for itself.
       const error = thrown instanceof StoreUnavailable ? storeUnavailable(thrown) : thrown;
-      for (const waiting of taken) this.#settle(waiting, { error });
+      for (const waiting of batch.waiting) this.#settle(waiting, { error });
     }
     lane.running.splice(lane.running.indexOf(batch), 1);
     batch.told?.();
@@ -267,50 +265,118 @@ export class Execution {
 
   async #runInTurn(lane: Lane, batch: Batch, taken: readonly Waiting[]): Promise<void> {
     let left = taken;
-    let most = this.#batchMax;
+    let fits = this.#batchMax;
+    if (this.#store.isShared) lane.rivals ??= new Rivals(this.#limits, this.#random);
     for (let conflicts = 0; left.length > 0;) {
       if (conflicts > this.#limits.conflictsMax) {
         for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
         return;
       }
-      const { cached } = lane;
-      if (cached !== undefined) this.#observer.cacheHit?.();
-      const loaded = cached ?? (await this.#load(lane));
+      const { loaded, isRead } = await this.#state(lane, conflicts);
+      left = this.#joined(lane, batch, left);
+      const most = Math.min(fits, this.#tried(lane, conflicts, left.length));
       const decision = decideBatch(lane.kind, loaded, left, this.#limits, most);
-      // An append says by itself whether the state is the stream's; for all other answers it is asked.
-      const holds = decision.count > 0 || (await this.#isCurrent(lane, loaded, cached));
-      const appended = holds ? await this.#append(lane, batch, loaded, decision) : conflicting;
-      if (appended.end === 'appended')
-        await this.#answer(lane, loaded, decision, appended.positions);
-      else {
-        // Others wrote meanwhile, so refusals and dry runs may be otherwise now, too.
-        batch.tip = undefined;
-        await this.#answerDuplicates(lane, decision, appended);
-        most = this.#most(most, decision, appended);
-      }
+      const end = await this.#decided(lane, batch, { loaded, isRead }, decision);
+      if (end === 'too_large') fits = this.#fewer(decision);
       left = unsettled(left);
-      if (appended.end !== 'conflict') continue;
-      conflicts += 1;
-      this.#observer.conflict?.();
-      lane.cached = undefined;
-      await this.#pause(conflicts);
+      if (end === 'conflict') {
+        conflicts += 1;
+        await this.#pauseAfter(conflicts);
+      } else if (decision.count > 0) conflicts = 0;
     }
   }
 
   /** How many requests to append at once: half of those that were too many; a single one is refused. */
-  #most(before: number, { decided, refused, dry }: Decision, { end }: Appended): number {
-    if (end !== 'too_large') return before;
+  #fewer({ decided, refused, dry }: Decision): number {
     const [only, ...others] = decided;
     if (only !== undefined && others.length === 0)
       this.#settle(only.waiting, { error: tooLarge() });
     return Math.max(1, Math.floor((decided.length + refused.length + dry.length) / 2));
   }
 
-  /** Whether what is decided on is the stream's state now: loaded for it, or in memory and not behind. */
-  async #isCurrent({ stream }: Lane, loaded: Cached, cached: Cached | undefined): Promise<boolean> {
-    if (loaded !== cached || !this.#store.isShared) return true;
-    const { revision } = loaded;
+  /** Appends what was decided, and answers it if that was written. */
+  async #decided(
+    lane: Lane,
+    batch: Batch,
+    { loaded, isRead }: Known,
+    decision: Decision,
+  ): Promise<Appended['end']> {
+    const began = performance.now();
+    // An append says by itself whether the state is the stream's; for all other answers it is asked.
+    const holds = decision.count > 0 || isRead || (await this.#isCurrent(lane, loaded));
+    const appended = holds ? await this.#append(lane, batch, loaded, decision) : conflicting;
+    if (appended.end === 'appended') {
+      if (decision.count > 0) lane.rivals?.appended(performance.now() - began);
+      await this.#answer(lane, loaded, decision, appended.positions);
+      return appended.end;
+    }
+    // Others wrote meanwhile, so refusals and dry runs may be otherwise now, too.
+    batch.tip = undefined;
+    await this.#answerDuplicates(lane, decision, appended);
+    if (appended.end === 'conflict') {
+      this.#observer.conflict?.();
+      lane.behind = 'surely';
+    }
+    return appended.end;
+  }
+
+  /** What came while a batch could not go goes with it. */
+  #joined(lane: Lane, batch: Batch, left: readonly Waiting[]): readonly Waiting[] {
+    if (this.#store.takesFollowing || left.length < batch.waiting.length) return left;
+    joinNext(lane, batch, this.#batchMax);
+    return [...batch.waiting];
+  }
+
+  /** How many of a batch are tried: fewer after conflicts, and where others are to come in. */
+  #tried(lane: Lane, conflicts: number, count: number): number {
+    if (conflicts === 0) return lane.rivals?.most(count) ?? count;
+    return Math.max(1, Math.floor(count / this.#limits.conflictShrink ** conflicts));
+  }
+
+  /** The state to decide on, when it is this process's turn. */
+  async #state(lane: Lane, conflicts: number): Promise<Known> {
+    const known = lane.cached;
+    const isKnown = known !== undefined && lane.behind === 'not';
+    if (isKnown) this.#observer.cacheHit?.();
+    const read = isKnown ? known : await this.#read(lane);
+    const look = async (withinMs: number): Promise<number> => {
+      const from = (lane.cached ?? read).revision + 1;
+      const news = await this.#store.nextInStream(lane.stream, from, withinMs);
+      return this.#fold(lane, lane.cached ?? read, news);
+    };
+    const hasWaited = (await lane.rivals?.turn(conflicts, look)) === true;
+    return { loaded: lane.cached ?? read, isRead: !isKnown && !hasWaited };
+  }
+
+  /** Reads the state, or what it lacks. */
+  async #read(lane: Lane): Promise<Cached> {
+    const { cached, stream, behind } = lane;
+    if (cached === undefined) return this.#load(lane);
+    const from = cached.revision + 1;
+    let news = await this.#store.readStream(stream, from, CATCH_UP_EVENTS_MAX);
+    if (news.length === CATCH_UP_EVENTS_MAX) return this.#load(lane);
+    // What others wrote may not be readable yet.
+    if (news.length === 0 && behind === 'surely')
+      news = await this.#store.nextInStream(stream, from, this.#limits.conflictNewsMs);
+    this.#fold(lane, cached, news);
+    lane.behind = 'not';
+    return lane.cached ?? cached;
+  }
+
+  /** Whether what is in memory is the stream's state now. */
+  async #isCurrent({ stream }: Lane, { revision }: Cached): Promise<boolean> {
+    if (!this.#store.isShared) return true;
     return (await this.#store.readStream(stream, revision + 1, 1)).length === 0;
+  }
+
+  /** Folds what others wrote into the state in memory; tells how many events that were. */
+  #fold(lane: Lane, cached: Cached, news: readonly StoredEvent[]): number {
+    if (news.length === 0) return 0;
+    const from = { ...cached, snapshotRevision: lane.snapshotAt, eventsRead: 0 };
+    this.#lanes.keep(lane, folded(lane.kind, from, news));
+    this.#observer.loaded?.(false, news.length);
+    lane.rivals?.seen(news.length);
+    return news.length;
   }
 
   /** Answers one request, once; later calls for it do nothing. */
@@ -330,6 +396,7 @@ export class Execution {
     const loaded = await loadState(this.#store, this.#snapshots, lane.kind, lane.stream, {});
     this.#observer.loaded?.(loaded.snapshotRevision > NO_STREAM, loaded.eventsRead);
     lane.snapshotAt = loaded.snapshotRevision;
+    lane.behind = 'not';
     this.#lanes.keep(lane, loaded);
     return loaded;
   }
@@ -342,33 +409,10 @@ export class Execution {
     positions: readonly Position[],
   ): Promise<void> {
     for (const one of decision.dry)
-      this.#settle(one.waiting, { outcome: this.#outcome(lane, one, base) });
+      this.#settle(one.waiting, { outcome: outcomeOf(lane, one, base.position) });
     this.#applied(lane, base, decision, positions);
     // After the others: should looking them up fail, those have their answers.
     if (decision.refused.length > 0) await this.#answerRefused(lane, decision.refused);
-  }
-
-  /** The outcome of a decided request; positions are not known for a dry run. */
-  #outcome(
-    lane: Lane,
-    { waiting: { request }, events, after, state }: Decided,
-    { position }: Pick<Cached, 'position'>,
-    positions?: readonly Position[],
-  ): CommandOutcome<Message> {
-    const recorded = events.map((event, index) => ({
-      event,
-      stream: lane.stream,
-      revision: after + 1 + index,
-      position: positions?.[index] ?? position,
-      meta: request.meta,
-    }));
-    return {
-      events: recorded,
-      state,
-      position: recorded.at(-1)?.position ?? position,
-      replayed: false,
-      dryRun: request.dryRun === true,
-    };
   }
 
   /** Appends what was decided, and says what the next batch can be decided against meanwhile. */
@@ -389,29 +433,13 @@ export class Execution {
     batch.tip =
       postponed.length > 0 ? undefined : { state, revision: revision + count, append: id };
     if (batch.tip !== undefined) batch.told?.();
-    return this.#appended(() =>
-      this.#store.append(lane.stream, revision, commands, { id, follows }),
-    );
-  }
-
-  /** How an append ends, repeating the identical one while its outcome is unknown. */
-  async #appended(append: () => Promise<readonly Position[]>): Promise<Appended> {
-    let unknown: StoreUnavailable | undefined;
-    for (let attempt = 1; ; attempt += 1)
-      try {
-        return { end: 'appended', positions: await append() };
-      } catch (error) {
-        if (error instanceof RevisionConflict) return conflicting;
-        if (error instanceof AppendTooLarge) return { end: 'too_large' };
-        if (error instanceof DuplicateCommands) return { end: 'duplicates', keys: error.keys };
-        if (!(error instanceof StoreUnavailable)) throw error;
-        // That a repetition was not written says nothing of the try before.
-        if (error.outcome === 'unknown') unknown = error;
-        if (error.outcome === 'not_written' || attempt > this.#limits.unknownRetriesMax)
-          throw storeUnavailable(unknown ?? error);
+    return appendedOf(() => this.#store.append(lane.stream, revision, commands, { id, follows }), {
+      triesMax: this.#limits.unknownRetriesMax,
+      onUnknown: (attempt) => {
         this.#observer.unknownOutcome?.();
-        await this.#pause(attempt);
-      }
+        return this.#pause(this.#limits.retryPauseMs * 2 ** (attempt - 1));
+      },
+    });
   }
 
   #applied(
@@ -434,7 +462,7 @@ export class Execution {
     for (const one of decided) {
       const own = positions.slice(done, done + one.events.length);
       done += one.events.length;
-      this.#settle(one.waiting, { outcome: this.#outcome(lane, one, loaded, own) });
+      this.#settle(one.waiting, { outcome: outcomeOf(lane, one, loaded.position, own) });
     }
     // Last: what is written is answered, whatever becomes of its snapshot.
     if (count > 0) this.#snapshot(lane);
@@ -462,7 +490,7 @@ export class Execution {
     const known = await this.#store.findCommands(lane.stream, keys);
     for (const [waiting, error] of refused) {
       const stored = known.get(waiting.request.meta.key);
-      this.#settle(waiting, stored === undefined ? { error } : this.#replay(lane, waiting, stored));
+      this.#settle(waiting, stored === undefined ? { error } : replayOf(lane, waiting, stored));
     }
   }
 
@@ -474,7 +502,7 @@ export class Execution {
     for (const { waiting } of decided) {
       const stored = known.get(waiting.request.meta.key);
       if (stored === undefined) continue;
-      this.#settle(waiting, this.#replay(lane, waiting, stored));
+      this.#settle(waiting, replayOf(lane, waiting, stored));
       answered += 1;
     }
     if (answered === 0)
@@ -482,7 +510,7 @@ export class Execution {
         `${lane.stream}: duplicates were reported that are not in the log`,
       );
     // The log may be ahead of the state that the batch was decided against.
-    lane.cached = undefined;
+    lane.behind = 'perhaps';
   }
 
   /** What commands wrote that are there: that it cannot be read now does not say that nothing was written. */
@@ -498,22 +526,14 @@ export class Execution {
     }
   }
 
-  #replay(
-    lane: Lane,
-    { request }: Waiting,
-    stored: readonly StoredEvent[],
-  ): { outcome: CommandOutcome<Message> } | { error: unknown } {
-    if (stored[0]?.meta.hash !== request.meta.hash) return { error: keyReused(request.meta.key) };
-    const events = stored.map((event) => recordedOf(lane.kind, event));
-    const position = events.at(-1)?.position ?? 0;
-    return { outcome: { events, position, replayed: true, dryRun: request.dryRun === true } };
+  /** Waits before a batch is decided anew: not the first time, as what others wrote has to be read anyway. */
+  async #pauseAfter(conflicts: number): Promise<void> {
+    if (conflicts < 2) return;
+    const { conflictPauseMs, conflictPauseMaxMs } = this.#limits;
+    await this.#pause(Math.min(conflictPauseMaxMs, conflictPauseMs * 2 ** (conflicts - 2)));
   }
 
-  async #pause(attempt: number): Promise<void> {
-    const ms = this.#limits.retryPauseMs * 2 ** (attempt - 1) * (0.5 + this.#random() / 2);
-    await pause(ms);
+  #pause(ms: number): Promise<void> {
+    return pause(ms * (0.5 + this.#random() / 2));
   }
 }
-
-const unsettled = (waiting: readonly Waiting[]): readonly Waiting[] =>
-  waiting.filter(({ settled }) => !settled);

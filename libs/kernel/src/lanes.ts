@@ -2,6 +2,7 @@ import type { Kind } from './batch.js';
 import type { CommandOutcome, CommandRequest, ExecutionLimits } from './command-request.js';
 import { NO_STREAM, type Revision } from './event-log.js';
 import type { Message } from './message.js';
+import type { Rivals } from './rivals.js';
 import type { Loaded } from './stream-state.js';
 
 /** A request that waits or runs. */
@@ -36,7 +37,7 @@ export type Batch = {
   done: Promise<void> | undefined;
 };
 
-/** One stream's queue and cached state. `cached` is undefined when it must be loaded. */
+/** One stream's queue and cached state. `cached` is undefined when it must be loaded from the beginning. */
 export type Lane = {
   readonly stream: string;
   readonly kind: Kind;
@@ -46,6 +47,10 @@ export type Lane = {
   readonly running: Batch[];
   isStarting: boolean;
   cached: Cached | undefined;
+  /** Whether others have written since. */
+  behind: 'not' | 'perhaps' | 'surely';
+  /** Other processes that may write to the stream; undefined where the store is not shared. */
+  rivals: Rivals | undefined;
   items: number;
   snapshotAt: Revision;
   /** The lanes used just before and just after it. */
@@ -90,6 +95,8 @@ export class Lanes {
       running: [],
       isStarting: false,
       cached: undefined,
+      behind: 'not',
+      rivals: undefined,
       items: 0,
       snapshotAt: NO_STREAM,
       older: undefined,
@@ -153,3 +160,16 @@ export const joinable = ({ running, queue }: Lane, key: string): Joinable | unde
 /** How many requests wait in a lane, whose batches are full but for the last. */
 export const queued = ({ queue }: Lane, batchMax: number): number =>
   queue.length === 0 ? 0 : (queue.length - 1) * batchMax + (queue.at(-1)?.waiting.length ?? 0);
+
+/** Adds the next batch that waits to one of which nothing is done yet, if both are no more than a batch may be. */
+export const joinNext = ({ queue }: Lane, batch: Batch, batchMax: number): void => {
+  const [next] = queue;
+  if (next === undefined || batch.waiting.length + next.waiting.length > batchMax) return;
+  queue.shift();
+  batch.waiting.push(...next.waiting);
+  for (const [key, first] of next.byKey) batch.byKey.set(key, first);
+};
+
+/** Those that are not answered yet. */
+export const unsettled = (waiting: readonly Waiting[]): readonly Waiting[] =>
+  waiting.filter(({ settled }) => !settled);

@@ -6,9 +6,11 @@ import {
   type Position,
   type Revision,
   type SnapshotStore,
+  type StoredEvent,
 } from './event-log.js';
 import type { Instant } from './instant.js';
 import type { Message } from './message.js';
+import { invariant } from './refusal.js';
 
 /** Events read from a stream at a time while a state is loaded. */
 const PAGE_EVENTS = 4_096;
@@ -24,36 +26,53 @@ export type Loaded<S> = Readonly<{
   eventsRead: number;
 }>;
 
+/** How far a state goes, both included. */
+type UpTo = Readonly<{ at?: Instant; position?: Position }>;
+
 /** Loads a stream's state from the nearest snapshot and the events since, up to the bounds (included). */
 export const loadState = async <S, C extends Message, E extends Message>(
   log: EventLog,
   snapshots: SnapshotStore,
   kind: StreamKind<S, C, E>,
   stream: string,
-  upTo: Readonly<{ at?: Instant; position?: Position }>,
+  upTo: UpTo,
 ): Promise<Loaded<S>> => {
   let loaded = await fromSnapshot(snapshots, kind, stream, upTo);
-  const { at: until = Infinity, position: last = Infinity } = upTo;
   for (;;) {
-    const page = await log.readStream(stream, loaded.revision + 1, PAGE_EVENTS);
-    let { state, revision, at, position, eventsRead } = loaded;
-    for (const stored of page) {
-      if (stored.at > until || stored.position > last) break;
-      const event = kind.events.decode(stored.type, stored.version, stored.at, stored.data);
-      state = kind.decider.evolve(state, event);
-      ({ revision, at, position } = stored);
-      eventsRead += 1;
-    }
-    loaded = { ...loaded, state, revision, at, position, eventsRead };
-    if (page.at(-1)?.revision !== revision || page.length === 0) return loaded;
+    const { revision } = loaded;
+    const page = await log.readStream(stream, revision + 1, PAGE_EVENTS);
+    loaded = folded(kind, loaded, page, upTo);
+    if (page.length === 0 || page.at(-1)?.revision !== loaded.revision) return loaded;
   }
+};
+
+/** Folds events that follow a state into it, up to the bounds (included). */
+export const folded = <S, C extends Message, E extends Message>(
+  kind: StreamKind<S, C, E>,
+  from: Loaded<S>,
+  events: readonly StoredEvent[],
+  { at: until = Infinity, position: last = Infinity }: UpTo = {},
+): Loaded<S> => {
+  let { state, revision, at, position, eventsRead } = from;
+  for (const stored of events) {
+    if (stored.at > until || stored.position > last) break;
+    invariant(
+      stored.revision === revision + 1,
+      () => `${stored.stream}: revision ${String(stored.revision)} came after ${String(revision)}`,
+    );
+    const event = kind.events.decode(stored.type, stored.version, stored.at, stored.data);
+    state = kind.decider.evolve(state, event);
+    ({ revision, at, position } = stored);
+    eventsRead += 1;
+  }
+  return { ...from, state, revision, at, position, eventsRead };
 };
 
 const fromSnapshot = async <S, C extends Message, E extends Message>(
   snapshots: SnapshotStore,
   { decider, snapshot }: StreamKind<S, C, E>,
   stream: string,
-  upTo: Readonly<{ at?: Instant; position?: Position }>,
+  upTo: UpTo,
 ): Promise<Loaded<S>> => {
   const found = await snapshots.load(stream, snapshot.version, upTo);
   if (found !== undefined) {

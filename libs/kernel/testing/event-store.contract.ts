@@ -178,6 +178,19 @@ export const eventStoreContract = (open: () => Promise<EventStore>): void => {
     expect(new Set(events.map(({ stream }) => stream)).size).toBe(200);
   });
 
+  it('gives what comes next in a stream as soon as it is there, or nothing in time', async () => {
+    await store.append('s', NO_STREAM, [command('a', 2), command('b')]);
+    await store.append('other', NO_STREAM, [command('x')]);
+    expect(keysOf(await store.nextInStream('s', 1, 5_000))).toEqual(['a', 'b']);
+    expect(await store.nextInStream('s', 3, 10)).toEqual([]);
+    const waiting = store.nextInStream('s', 3, 60_000);
+    await store.append('other', 0, [command('y')]);
+    await store.append('s', 2, [command('c', 2)]);
+    const next = await waiting;
+    expect(next.map(({ revision }) => revision)).toEqual([3, 4]);
+    expect(next).toEqual(await store.readStream('s', 3, 10));
+  });
+
   it('wakes who waits for news, and who no longer does', async () => {
     const waiting = store.changed(LOG_START, new AbortController().signal);
     await store.append('s', NO_STREAM, [command('a')]);

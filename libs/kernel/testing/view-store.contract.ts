@@ -203,6 +203,17 @@ export const viewStoreContract = (
       expect(await titles({ ...byPages, from: 999, limit: 9 })).toEqual(['t999', 't1000']);
     });
 
+    it('gives those of many ids that are there', async () => {
+      const many = Array.from({ length: 1_001 }, (_, n) => aBook(`t${String(n)}`));
+      const generation = await live(...many);
+      await store.save(generation, [write('id1', undefined, 1_001, 1)], 1_001);
+      const ids = many.map((_, n) => `id${String(n)}`);
+      const found = await reader.getMany(books, [...ids, 'unknown']);
+      expect(new Set(found.keys())).toEqual(new Set(ids.filter((each) => each !== 'id1')));
+      expect(found.get('id1000')).toEqual(aBook('t1000'));
+      expect((await reader.getMany(books, [])).size).toBe(0);
+    });
+
     it('does not let the checkpoint go back', async () => {
       const generation = await live();
       await store.save(generation, [], 9);

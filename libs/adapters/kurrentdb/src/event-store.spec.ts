@@ -342,6 +342,41 @@ onFaults('a read', () => {
   });
 });
 
+onFaults('what comes next in a stream', () => {
+  it('is given append by append, in a process that has waited for the first of them', async () => {
+    const [one, two] = [await cluster.process(), await cluster.process()];
+    await one.append('s', NO_STREAM, [command('a')]);
+    const first = two.nextInStream('s', 1, 10_000);
+    await one.append('s', 0, [command('b', 300)]);
+    await one.append('s', 300, [command('c')]);
+    expect((await first).map(({ revision }) => revision)).toEqual(
+      Array.from({ length: 300 }, (_, index) => 1 + index),
+    );
+    expect((await two.nextInStream('s', 301, 10_000)).map(({ meta }) => meta.key)).toEqual(['c']);
+    await expect(two.append('s', 301, [command('b')])).rejects.toThrow(DuplicateCommands);
+  });
+
+  it('is given once where it is delivered again', async () => {
+    const store = await cluster.process();
+    await store.append('s', NO_STREAM, [command('a', 5)]);
+    cluster.model.faults.add({ on: 'delivery', fault: { kind: 'repeat_event' } });
+    const revisions = (await store.nextInStream('s', 0, 10_000)).map(({ revision }) => revision);
+    expect(revisions).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it.each(['cut', 'drop_subscription', 'end_subscription'] as const)(
+    'is nothing, or its beginning, where the subscription fails: %s',
+    async (kind) => {
+      const store = await cluster.process();
+      await store.append('s', NO_STREAM, [command('a', 5)]);
+      cluster.model.faults.add({ on: 'delivery', skip: 2, fault: { kind } });
+      const revisions = (await store.nextInStream('s', 0, 10_000)).map(({ revision }) => revision);
+      expect(revisions).toEqual([0, 1, 2].slice(0, revisions.length));
+      expect(await store.nextInStream('s', 0, 10_000)).toHaveLength(5);
+    },
+  );
+});
+
 onFaults('the nodes of a cluster', () => {
   it('are asked for the leader, which may change', async () => {
     await cluster.close();

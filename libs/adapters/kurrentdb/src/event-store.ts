@@ -26,6 +26,7 @@ import { KurrentEventLog, type LogLimits } from './event-log.js';
 import { failureOf } from './failures.js';
 import type { FollowingLimits } from './following.js';
 import { KnownCommands, type KnownCommandsLimits } from './known-commands.js';
+import { nextAppend } from './next-append.js';
 import { PAGE_EVENTS } from './reader.js';
 import type { RecentLimits } from './recent-events.js';
 import { type StartUpReport, checkServer } from './start-up-check.js';
@@ -173,6 +174,17 @@ export class KurrentEventStore extends EventStore {
     limit: number,
   ): Promise<readonly StoredEvent[]> {
     const events = await this.#log.streamEvents(stream, from, limit);
+    this.#known.observed(stream, events);
+    return events.map(({ stored }) => stored);
+  }
+
+  override async nextInStream(
+    stream: string,
+    from: Revision,
+    withinMs: number,
+  ): Promise<readonly StoredEvent[]> {
+    const place = { prefix: this.#prefix, stream, from };
+    const events = await nextAppend(this.#connection, place, withinMs);
     this.#known.observed(stream, events);
     return events.map(({ stored }) => stored);
   }

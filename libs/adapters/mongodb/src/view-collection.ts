@@ -90,6 +90,18 @@ export class ViewCollection {
     return found === null || found._removed !== undefined ? undefined : this.#decode(found);
   }
 
+  /** The documents of these ids that are there, in a command for many of them: one look-up each would keep a server busy. */
+  async getMany(ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+    this.#foundByIds();
+    const found = new Map<string, unknown>();
+    for (const some of inChunks(ids, this.#limits.idsPerCommand)) {
+      const options = { batchSize: some.length + 1 };
+      for await (const one of this.#collection.find({ _id: { $in: [...some] } }, options))
+        if (one._removed === undefined) found.set(one._id, this.#decode(one));
+    }
+    return found;
+  }
+
   /** The documents of these ids, and the removals that are remembered. */
   async load(ids: readonly string[]): Promise<ReadonlyMap<string, Versioned<unknown>>> {
     this.#foundByIds();

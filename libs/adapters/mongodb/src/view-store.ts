@@ -72,6 +72,14 @@ export class MongoViewStore extends ViewStore {
     return this.#reading(view, (found) => found.get(id)) as Promise<D | undefined>;
   }
 
+  override async getMany<D>(
+    view: View<D>,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, D>> {
+    // The collection is this view's, whose documents are D.
+    return this.#reading(view, (found) => found.getMany(ids)) as Promise<ReadonlyMap<string, D>>;
+  }
+
   override async range<D>(view: View<D>, query: RangeQuery): Promise<Page<D>> {
     return this.#reading(view, (found) => found.range(view, query));
   }
