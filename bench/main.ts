@@ -9,11 +9,12 @@ import { limits } from './limits.js';
 import { inFolder } from './load.js';
 import { measurePostgres, postgresFigures } from './postgres.js';
 import { projections } from './projections.js';
+import { servers } from './servers.js';
 
 const USAGE = `npm run bench -- [--quick] [--only <section>]… [--folder <folder on a disk>]`;
 
 /** In this order; each also runs alone. Nothing here passes or fails: the table says what was met. */
-const SECTIONS = ['in-process', 'limits', 'projections', 'http'];
+const SECTIONS = ['in-process', 'limits', 'projections', 'http', 'servers'];
 
 const measure = async (name: string, setting: Setting): Promise<readonly Figure[]> => {
   switch (name) {
@@ -28,6 +29,8 @@ const measure = async (name: string, setting: Setting): Promise<readonly Figure[
       return projections(setting);
     case 'http':
       return http(setting);
+    case 'servers':
+      return servers(setting);
     default:
       throw new Error(`There is no section ${name}; there are ${SECTIONS.join(', ')}.\n${USAGE}`);
   }
