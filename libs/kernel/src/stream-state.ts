@@ -37,12 +37,36 @@ export const loadState = async <S, C extends Message, E extends Message>(
   stream: string,
   upTo: UpTo,
 ): Promise<Loaded<S>> => {
-  let loaded = await fromSnapshot(snapshots, kind, stream, upTo);
-  for (;;) {
-    const { revision } = loaded;
-    const page = await log.readStream(stream, revision + 1, PAGE_EVENTS);
+  const found = await fromSnapshot(snapshots, kind, stream, upTo);
+  if (found !== undefined) {
+    // Its own event is read too: it is of this log only if that is the one which was folded last.
+    const page = await log.readStream(stream, found.revision, PAGE_EVENTS);
+    const [own, ...since] = page;
+    if (isLastOf(found, own)) return foldedOn(log, kind, stream, upTo, found, since);
+  }
+  const start = startOf(kind);
+  const page = await log.readStream(stream, start.revision + 1, PAGE_EVENTS);
+  return foldedOn(log, kind, stream, upTo, start, page);
+};
+
+/** A snapshot may be ahead of the log, or of another one, where one of the two was put back to an older state. */
+const isLastOf = ({ revision, at, position }: Loaded<unknown>, event?: StoredEvent): boolean =>
+  event?.revision === revision && event.position === position && event.at === at;
+
+/** Folds a page, and those after it up to the bounds. */
+const foldedOn = async <S, C extends Message, E extends Message>(
+  log: EventLog,
+  kind: StreamKind<S, C, E>,
+  stream: string,
+  upTo: UpTo,
+  start: Loaded<S>,
+  first: readonly StoredEvent[],
+): Promise<Loaded<S>> => {
+  let loaded = start;
+  for (let page = first; ;) {
     loaded = folded(kind, loaded, page, upTo);
     if (page.length === 0 || page.at(-1)?.revision !== loaded.revision) return loaded;
+    page = await log.readStream(stream, loaded.revision + 1, PAGE_EVENTS);
   }
 };
 
@@ -67,29 +91,31 @@ export const folded = <S, C extends Message, E extends Message>(
   }
   return { ...from, state, revision, at, position, eventsRead };
 };
+const startOf = <S, C extends Message, E extends Message>({
+  decider,
+}: StreamKind<S, C, E>): Loaded<S> => ({
+  state: decider.initialState,
+  revision: NO_STREAM,
+  at: 0,
+  position: LOG_START,
+  snapshotRevision: NO_STREAM,
+  eventsRead: 0,
+});
 
 const fromSnapshot = async <S, C extends Message, E extends Message>(
   snapshots: SnapshotStore,
-  { decider, snapshot }: StreamKind<S, C, E>,
+  { snapshot }: StreamKind<S, C, E>,
   stream: string,
   upTo: UpTo,
-): Promise<Loaded<S>> => {
+): Promise<Loaded<S> | undefined> => {
   const found = await snapshots.load(stream, snapshot.version, upTo);
-  if (found !== undefined) {
-    try {
-      const state = snapshot.codec.decode(JSON.parse(found.state));
-      const { revision, at, position } = found;
-      return { state, revision, at, position, snapshotRevision: revision, eventsRead: 0 };
-    } catch {
-      // A snapshot is a cache: one that cannot be read is as good as none.
-    }
+  if (found === undefined) return undefined;
+  try {
+    const state = snapshot.codec.decode(JSON.parse(found.state));
+    const { revision, at, position } = found;
+    return { state, revision, at, position, snapshotRevision: revision, eventsRead: 0 };
+  } catch {
+    // A snapshot is a cache: one that cannot be read is as good as none.
+    return undefined;
   }
-  return {
-    state: decider.initialState,
-    revision: NO_STREAM,
-    at: 0,
-    position: LOG_START,
-    snapshotRevision: NO_STREAM,
-    eventsRead: 0,
-  };
 };

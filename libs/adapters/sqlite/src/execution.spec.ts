@@ -415,6 +415,38 @@ describe('a snapshot', () => {
   });
 });
 
+describe('a snapshot of a log that was put back to an older state', () => {
+  const keep = async (revision: number, position: number, at = 1_000): Promise<void> => {
+    const state = JSON.stringify({ balance: 900, events: revision + 1 });
+    store.snapshots.save({ stream: 'purse-a', revision, at, position, version: 1, state });
+    // It is written with a later append.
+    await run(executionOn(), 'Fill', 1, { stream: 'purse-b' });
+    await run(executionOn(), 'Fill', 1, { stream: 'purse-b' });
+  };
+  beforeEach(() => run(executionOn(), 'Fill', 5));
+
+  it('counts for nothing where the stream ends before it', async () => {
+    await keep(7, 40);
+    expect(await balance(executionOn())).toBe(5);
+    await expect(run(executionOn(), 'Spend', 6)).rejects.toThrow('holds 5');
+    await run(executionOn(), 'Spend', 5);
+  });
+
+  it('counts for nothing where the stream has another event in its place', async () => {
+    await keep(0, 40);
+    expect(await balance(executionOn())).toBe(5);
+    await keep(0, 1, 999);
+    expect(await balance(executionOn())).toBe(5);
+  });
+
+  it('counts where its event is there, and is not read from the beginning', async () => {
+    await keep(0, 1);
+    await run(executionOn(), 'Fill', 1);
+    const loaded = await executionOn().stateAt(purses, 'purse-a');
+    expect(loaded).toMatchObject({ state: { balance: 901 }, eventsRead: 1, revision: 1 });
+  });
+});
+
 describe('a full batch', () => {
   let most: number;
   let watched: EventStore;
