@@ -119,6 +119,14 @@ export abstract class EventLog {
     return this.head();
   }
 
+  /**
+   * Whether the log can have come to a position by the events that it has now: it cannot where it was put back to an older
+   * state, and what was made of the events that it lost must be made anew. {@link LOG_START} is always there.
+   */
+  async holds(position: Position): Promise<boolean> {
+    return position <= (await this.head());
+  }
+
   /** About how far an event moves the position: 1 where positions count events, its size where they are places in a file. */
   readonly positionsPerEvent: number = 1;
 

@@ -179,8 +179,18 @@ export class Processor<E extends Message> {
       generation = next;
       next = await this.#step(generation);
     }
-    if (!generation.live) await this.#views.promote(generation);
+    if (!generation.live) await this.#promoted(generation, live);
     return generation.position;
+  }
+
+  /**
+   * Makes a build that has caught up the live one. Not if the live views are further: then what was read is behind, and
+   * readers would go back with it.
+   */
+  async #promoted(build: Generation, live: Generation | undefined): Promise<boolean> {
+    if (live !== undefined && build.position < live.position) return false;
+    await this.#views.promote(build);
+    return true;
   }
 
   #report(status: ProcessorStatus): void {
@@ -229,7 +239,10 @@ export class Processor<E extends Message> {
       this.#running(built ?? live);
       return [live, built];
     }
-    await this.#views.promote(build);
+    if (!(await this.#promoted(build, live))) {
+      await pause(this.#limits.retryPauseMs, this.#stop.signal);
+      return [live, build];
+    }
     if (live !== undefined) this.#foldings.delete(live.number);
     const promoted = { ...build, live: true };
     this.#running(promoted);
@@ -253,11 +266,10 @@ export class Processor<E extends Message> {
   async #builds(): Promise<Builds> {
     const { group } = this.#subject;
     const generations = await this.#views.generations(group.name);
-    const head = await this.#log.head();
-    // Views ahead of the log tell of events that it does not have: it was put back to an older state.
-    const usable = generations.filter(
-      ({ version, position }) => version === group.version && position <= head,
-    );
+    const usable: Generation[] = [];
+    for (const generation of generations)
+      if (generation.version === group.version && (await this.#log.holds(generation.position)))
+        usable.push(generation);
     const live = usable.find((generation) => generation.live);
     const build = usable.findLast((generation) => !generation.live);
     return [live, build ?? (live === undefined ? await this.#views.begin(group) : undefined)];

@@ -9,6 +9,7 @@ import {
   type Own,
   Processor,
   type ProjectionGroup,
+  type StoredEvent,
   type View,
   ViewConflict,
   type ViewGroup,
@@ -287,5 +288,31 @@ describe('a processor', () => {
     if (live !== undefined) await views.save(live, [], 99);
     expect(await processor().catchUp()).toBe(1);
     expect(await total('a')).toBe(2);
+  });
+
+  it('does not go back to a build that has come less far than the live views', async () => {
+    await count('a', NO_STREAM, 2);
+    await count('a', 0, 3);
+    await processor().catchUp();
+    const [live] = await views.generations('counts');
+    // A node that is behind: it has the events up to a position only.
+    const head = log.head.bind(log);
+    const readAll = log.readAll.bind(log);
+    let end = 1;
+    log.seen = async (): Promise<number> => Math.min(end, await head());
+    log.readAll = async (...args): Promise<readonly StoredEvent[]> =>
+      (await readAll(...args)).filter(({ position }) => position <= end);
+    const running = processor();
+    running.rebuild();
+    running.start();
+    await until(async () =>
+      (await views.generations('counts')).some(({ position }) => position === 1),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect((await views.generations('counts'))[0]).toEqual(live);
+    expect(await total('a')).toBe(5);
+    end = 2;
+    await until(async () => (await views.generations('counts'))[0]?.number !== live?.number);
+    expect(await total('a')).toBe(5);
   });
 });
