@@ -4,24 +4,31 @@ import type { Instant } from './instant.js';
 import type { Catalog, Message } from './message.js';
 import type { ProjectionGroup } from './processor.js';
 import type { Projection } from './projection.js';
-import type { View, ViewReader, ViewStore } from './view-store.js';
+import { type View, type ViewStore, ViewUnavailable } from './view-store.js';
 
 /** Where the events of a command stand in its stream. */
 export type CommandPlace = Readonly<{ revision: Revision; count: number }>;
 
+/** What an index says of keys: where those stand that it knows, and up to where whoever answered has all commands. */
+export type IndexedCommands = Readonly<{
+  position: Position;
+  places: ReadonlyMap<string, CommandPlace>;
+}>;
+
+/** The position of an index that nobody need doubt or look behind: for who appends what was checked before. */
+export const EVERYWHERE: Position = Infinity;
+
 /**
  * Finds commands of the last 24 hours by key, for stores that do not index keys themselves. It follows the log, so whoever
- * asks it must look for himself at what came after its position.
+ * asks it must look for himself at what came after its position. It is not the log's: after one of them was put back to an
+ * older state it may tell of events that the log does not have.
  */
 export abstract class CommandIndex {
-  /** All commands up to here are in it. Only grows; ask for it before {@link find}, never after. */
+  /** All commands up to here are in it. May be smaller than it was, when it was built anew. */
   abstract position(): Promise<Position>;
 
   /** Where the commands of a stream stand, by key; those that it does not know are absent. */
-  abstract find(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CommandPlace>>;
+  abstract find(stream: string, keys: readonly string[]): Promise<IndexedCommands>;
 }
 
 // The documents are rebuildable; raise the group's version when their shape changes.
@@ -66,33 +73,60 @@ export const commandsGroup: ProjectionGroup<Message> = {
   projections: [commandsProjection],
 };
 
+/** How often a lookup is made anew because another build went live meanwhile. */
+const LOOKUPS_MAX = 3;
+
+/** The live build of the index, by its number, and how far it was when it was last asked. */
+type LiveIndex = Readonly<{ number: number | undefined; position: Position }>;
+
 /** The index as the workers keep it in the view store. */
 export class ViewCommandIndex extends CommandIndex {
-  readonly #views: ViewReader;
+  readonly #views: Pick<ViewStore, 'position' | 'generations' | 'getMany'>;
+  #live: LiveIndex | undefined;
 
-  constructor(views: ViewReader) {
+  constructor(views: Pick<ViewStore, 'position' | 'generations' | 'getMany'>) {
     super();
     this.#views = views;
   }
 
-  override position(): Promise<Position> {
-    return this.#views.position(commandsGroup.group.name);
+  override async position(): Promise<Position> {
+    return (this.#live = await this.#asked()).position;
   }
 
-  override async find(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CommandPlace>> {
+  override async find(stream: string, keys: readonly string[]): Promise<IndexedCommands> {
     const ids = keys.map((key) => idOf(stream, key));
-    const found = await this.#views.getMany(commandsView, ids);
-    return new Map(
-      [...found].map(([id, { revision, count }]) => [
-        id.slice(stream.length + 1),
-        { revision, count },
-      ]),
-    );
+    for (let lookup = 1; lookup <= LOOKUPS_MAX; lookup += 1) {
+      const { number, position } = (this.#live ??= await this.#asked());
+      const found = await this.#views.getMany(commandsView, ids);
+      // Numbers only grow: what is live before and after is what was asked.
+      if ((await this.#number()) === number) return { position, places: placesOf(stream, found) };
+      this.#live = undefined;
+    }
+    throw new ViewUnavailable('The index of commands is being replaced');
+  }
+
+  /** The number first: the position is then of that build or a later one, and {@link find} notices a later one. */
+  async #asked(): Promise<LiveIndex> {
+    const number = await this.#number();
+    return { number, position: await this.#views.position(commandsGroup.group.name) };
+  }
+
+  async #number(): Promise<number | undefined> {
+    const generations = await this.#views.generations(commandsGroup.group.name);
+    return generations.find(({ live }) => live)?.number;
   }
 }
+
+const placesOf = (
+  stream: string,
+  found: ReadonlyMap<string, CommandDocument>,
+): ReadonlyMap<string, CommandPlace> =>
+  new Map(
+    [...found].map(([id, { revision, count }]) => [
+      id.slice(stream.length + 1),
+      { revision, count },
+    ]),
+  );
 
 /** How long a key is remembered: the promised 24 hours, and one for clocks that differ. */
 export const KEYS_REMEMBERED_MS = 25 * 60 * 60 * 1_000;

@@ -16,7 +16,7 @@ import {
   CREDIT,
   CommandIndex,
   type CommandOutcome,
-  type CommandPlace,
+  type IndexedCommands,
   type EventStore,
   Execution,
   LOG_START,
@@ -65,8 +65,8 @@ class EmptyIndex extends CommandIndex {
   override position(): Promise<number> {
     return Promise.resolve(LOG_START);
   }
-  override find(): Promise<ReadonlyMap<string, CommandPlace>> {
-    return Promise.resolve(new Map());
+  override find(): Promise<IndexedCommands> {
+    return Promise.resolve({ position: LOG_START, places: new Map() });
   }
 }
 

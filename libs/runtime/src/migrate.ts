@@ -10,7 +10,8 @@ import {
 } from '@scrip/adapters/sqlite';
 import {
   CommandIndex,
-  type CommandPlace,
+  EVERYWHERE,
+  type IndexedCommands,
   type EventLog,
   type EventStore,
   type Instant,
@@ -144,11 +145,11 @@ const openKurrent = async (url: string): Promise<KurrentEventStore> => {
 /** Knows no command, and has seen all: what was checked when it was written is appended whatever its keys. */
 class NoCommands extends CommandIndex {
   override async position(): Promise<Position> {
-    return Infinity;
+    return EVERYWHERE;
   }
 
-  override async find(): Promise<ReadonlyMap<string, CommandPlace>> {
-    return new Map();
+  override async find(): Promise<IndexedCommands> {
+    return { position: EVERYWHERE, places: new Map() };
   }
 }
 

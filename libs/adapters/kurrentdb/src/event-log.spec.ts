@@ -99,7 +99,7 @@ describe('a log that is followed', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     expect(worker.status).toMatchObject({ state: 'running', rebuilding: false });
-    expect(await cluster.index.find('account-7', ['7'])).toEqual(
+    expect((await cluster.index.find('account-7', ['7'])).places).toEqual(
       new Map([['7', { revision: 0, count: 1 }]]),
     );
     await worker.stop();
@@ -251,6 +251,28 @@ onFaults('a node that is behind the others', () => {
     // Another node told it that the log goes on.
     log.isAt((await store.head()) + 1_000);
     await expect(log.readAll(LOG_START, 10)).rejects.toThrow('behind the others');
+    await connection.close();
+  });
+
+  it('is not asked where the log ends', async () => {
+    await cluster.close();
+    cluster = await Cluster.start({ nodes: 2 });
+    const [, follower = 0] = cluster.model.ports;
+    const connection = new Connection(
+      parseConnectionString(`esdb://127.0.0.1:${String(follower)}?tls=false`),
+      () => 0,
+    );
+    const log = new KurrentEventLog({ connection, prefix: '', random: () => 0 });
+    const atLeader = cluster.model.faults.add({
+      ...{ on: 'read', node: 0, fault: { kind: 'delay', ms: 0 }, times: 100 },
+    });
+    const store = await cluster.process();
+    await write(store, 0, 1);
+    const before = cluster.model.faults.hits(atLeader);
+    const head = await log.head();
+    expect(await log.holds(head)).toBe(true);
+    expect(await log.holds(head + 1)).toBe(false);
+    expect(cluster.model.faults.hits(atLeader) - before).toBe(3);
     await connection.close();
   });
 });

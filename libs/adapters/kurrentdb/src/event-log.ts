@@ -124,6 +124,11 @@ export class KurrentEventLog extends EventLog {
     );
   }
 
+  /** Positions are places in a file: one that is not beyond the end need not be of an event. */
+  override async holds(position: Position): Promise<boolean> {
+    return position === LOG_START || (await this.reader.eventAt(position)) !== undefined;
+  }
+
   override seen(): Promise<Position> {
     return Promise.resolve(this.#known());
   }

@@ -4,14 +4,20 @@ import {
   type CommandEvents,
   DuplicateCommands,
   type EventStore,
+  type IndexedCommands,
+  LOG_START,
+  type Message,
   NO_STREAM,
   type Position,
+  Processor,
   RevisionConflict,
   StoreUnavailable,
+  ViewCommandIndex,
+  commandsGroup,
 } from '@scrip/kernel';
 import { eventStoreContract } from '@scrip/kernel/testing';
 import type { CallFault } from '@scrip/testkit';
-import { KurrentEventStore } from './event-store.js';
+import { KurrentEventStore, type KurrentEventStoreOptions } from './event-store.js';
 import { Cluster, hasFaults } from './kurrent.fixture.js';
 
 const HOUR = 60 * 60 * 1_000;
@@ -163,13 +169,13 @@ describe('a key that another process used', () => {
   it('is looked up once for a batch', async () => {
     await one.append('s', NO_STREAM, [command('a')]);
     await cluster.indexed();
-    cluster.index.asked = 0;
+    cluster.index.batches = 0;
     await two.append(
       's',
       0,
       Array.from({ length: 50 }, (_, index) => command(String(index))),
     );
-    expect(cluster.index.asked).toBe(1);
+    expect(cluster.index.batches).toBe(1);
   });
 });
 
@@ -396,5 +402,89 @@ onFaults('the nodes of a cluster', () => {
       revision += 1;
     }
     expect(await keysIn(store)).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
+const onTwoServers = hasFaults ? describe : describe.skip;
+
+onTwoServers('an event store that was put back to an older state, below its views,', () => {
+  /** Another server, with fewer or other events than the views have. */
+  let restored: Cluster;
+  beforeEach(async () => {
+    restored = await Cluster.start();
+    const store = await cluster.process();
+    for (let n = 0; n < 20; n += 1)
+      await store.append(`s-${String(n % 4)}`, Math.floor(n / 4) - 1, [
+        command(`lost${String(n)}`),
+      ]);
+    await cluster.indexed();
+  });
+  afterEach(() => restored.close());
+
+  const views = (): Partial<KurrentEventStoreOptions> => ({
+    commands: new ViewCommandIndex(cluster.views),
+  });
+
+  it('takes no key twice', async () => {
+    const store = await restored.process(views());
+    await store.append('new', NO_STREAM, [command('pay')]);
+    await expect(store.append('new', 0, [command('pay')])).rejects.toThrow(DuplicateCommands);
+    expect(await keysIn(store, 'new')).toEqual(['pay']);
+  });
+
+  it('takes the keys that it lost again, and each once', async () => {
+    const failures: unknown[] = [];
+    const onIndexFailure = (error: unknown): void => void failures.push(error);
+    const store = await restored.process({ ...views(), onIndexFailure });
+    expect(await store.findCommands('s-1', ['lost5'])).toEqual(new Map());
+    await store.append('s-1', NO_STREAM, [command('lost5')]);
+    await expect(store.append('s-1', 0, [command('lost5')])).rejects.toThrow(DuplicateCommands);
+    expect(await store.findCommands('s-1', ['lost5'])).toHaveProperty('size', 1);
+    expect(String(failures[0])).toContain('put back to an older state');
+  });
+
+  it('takes no key twice either when it has grown beyond what the views have', async () => {
+    const store = await restored.process(views());
+    const position = await cluster.index.position();
+    let revision = NO_STREAM;
+    // Events of the size of those that were lost, so that one of them is where another one was.
+    while ((await store.head()) <= position) {
+      await store.append('s-9', revision, [command(`less${String((revision += 1))}`)]);
+    }
+    const other = await restored.process(views());
+    await other.readStream('s-9', 0, 100);
+    await expect(other.append('s-9', revision, [command('less3')])).rejects.toThrow(
+      DuplicateCommands,
+    );
+  });
+
+  it('is not asked about by an index whose places have other events', async () => {
+    class Wrong extends ViewCommandIndex {
+      override async position(): Promise<Position> {
+        return (await store.head()) > LOG_START ? store.head() : LOG_START;
+      }
+      override async find(_: string, keys: readonly string[]): Promise<IndexedCommands> {
+        const places = keys.map((key) => [key, { revision: 0, count: 1 }] as const);
+        return { position: await this.position(), places: new Map(places) };
+      }
+    }
+    const store: KurrentEventStore = await restored.process({
+      commands: new Wrong(cluster.views),
+      limits: { indexRestMs: 60_000 },
+    });
+    await store.append('s', NO_STREAM, [command('a')]);
+    await store.append('s', 0, [command('b')]);
+    expect(await keysIn(store)).toEqual(['a', 'b']);
+  });
+
+  it('has its views built anew by a worker', async () => {
+    const log = await restored.process(views());
+    await log.append('s', NO_STREAM, [command('a')]);
+    await new Processor<Message>({ log, views: cluster.views, subject: commandsGroup }).catchUp();
+    const index = new ViewCommandIndex(cluster.views);
+    expect(await index.position()).toBe(await log.head());
+    const places = new Map([['a', { revision: 0, count: 1 }]]);
+    expect(await index.find('s', ['a', 'lost1'])).toEqual({ position: await log.head(), places });
+    expect((await index.find('s-1', ['lost1'])).places.size).toBe(0);
   });
 });

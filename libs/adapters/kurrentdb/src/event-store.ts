@@ -135,8 +135,8 @@ export class KurrentEventStore extends EventStore {
     if (count === 0) throw new Error('An append without events');
     const keys = commands.map(({ meta }) => meta.key);
     const wasUnsure = this.#known.tails.of(stream)?.isUnsure === true;
-    const seen = await this.#known.seen(stream, expected, keys);
-    if (seen.size > 0) throw new DuplicateCommands(stream, [...seen.keys()]);
+    const used = await this.#used(stream, () => this.#known.usedUpTo(stream, expected, keys));
+    if (used.size > 0) throw new DuplicateCommands(stream, [...used.keys()]);
     const began = performance.now();
     const told = await this.#write(stream, expected, encoded);
     // The answer may be to an earlier try, and then what it says of the position is not relied upon.
@@ -149,23 +149,11 @@ export class KurrentEventStore extends EventStore {
     return Array.from({ length: count }, () => position);
   }
 
-  override async findCommands(
+  override findCommands(
     stream: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
-    const places = await this.#known.seenByNow(stream, keys);
-    if (places.size === 0) return new Map();
-    const events = new Map<Revision, KurrentEvent>();
-    await this.#readRanges(stream, rangesOf([...places.values()]), events);
-    const lasts = [...events.values()].map(({ last }) => last).filter((last) => !events.has(last));
-    await this.#readRanges(
-      stream,
-      rangesOf(lasts.map((revision) => ({ revision, count: 1 }))),
-      events,
-    );
-    const found = new Map<string, readonly StoredEvent[]>();
-    for (const [key, place] of places) found.set(key, eventsAt(stream, key, place, events));
-    return found;
+    return this.#used(stream, () => this.#known.usedByNow(stream, keys));
   }
 
   override async readStream(
@@ -195,6 +183,10 @@ export class KurrentEventStore extends EventStore {
 
   override head(): Promise<Position> {
     return this.#log.head();
+  }
+
+  override holds(position: Position): Promise<boolean> {
+    return this.#log.holds(position);
   }
 
   override seen(): Promise<Position> {
@@ -258,6 +250,44 @@ export class KurrentEventStore extends EventStore {
     if (tail !== undefined) tail.isUnsure = true;
   }
 
+  /** The events of commands that are said to be there; what an index says of others than the log has counts for nothing. */
+  async #used(
+    stream: string,
+    places: () => Promise<ReadonlyMap<string, CommandPlace>>,
+  ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
+    const found = await this.#at(stream, await places());
+    if (found !== undefined) return found;
+    this.#known.distrustIndex();
+    const again = await this.#at(stream, await places());
+    if (again !== undefined) return again;
+    throw new StoreUnavailable(
+      'not_written',
+      'The views are not those of the event store: drop them, and let the workers build them anew',
+    );
+  }
+
+  /** The events of commands at these places; undefined where another event is in the place of one. */
+  async #at(
+    stream: string,
+    places: ReadonlyMap<string, CommandPlace>,
+  ): Promise<ReadonlyMap<string, readonly StoredEvent[]> | undefined> {
+    const events = new Map<Revision, KurrentEvent>();
+    await this.#readRanges(stream, rangesOf([...places.values()]), events);
+    const lasts = [...events.values()].map(({ last }) => last).filter((last) => !events.has(last));
+    await this.#readRanges(
+      stream,
+      rangesOf(lasts.map((revision) => ({ revision, count: 1 }))),
+      events,
+    );
+    const found = new Map<string, readonly StoredEvent[]>();
+    for (const [key, place] of places) {
+      const own = eventsAt(key, place, events);
+      if (own === undefined) return undefined;
+      found.set(key, own);
+    }
+    return found;
+  }
+
   async #readRanges(
     stream: string,
     ranges: readonly CommandPlace[],
@@ -306,18 +336,16 @@ export const rangesOf = (places: readonly CommandPlace[]): readonly CommandPlace
 
 /** A command's events, with the positions that its append gave: that of its append's last event. */
 const eventsAt = (
-  stream: string,
   key: string,
   { revision, count }: CommandPlace,
   events: ReadonlyMap<Revision, KurrentEvent>,
-): readonly StoredEvent[] =>
-  Array.from({ length: count }, (_, index) => {
-    const event = events.get(revision + index);
-    invariant(
-      event?.stored.meta.key === key,
-      () =>
-        `The command ${key} is not at revision ${String(revision)} of ${stream}: build the views anew`,
-    );
+): readonly StoredEvent[] | undefined => {
+  const own: StoredEvent[] = [];
+  for (let at = revision; at < revision + count; at += 1) {
+    const event = events.get(at);
+    if (event?.stored.meta.key !== key) return undefined;
     const position = events.get(event.last)?.stored.position ?? event.stored.position;
-    return { ...event.stored, position };
-  });
+    own.push({ ...event.stored, position });
+  }
+  return own;
+};

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import {
   CommandIndex,
-  type CommandPlace,
+  type IndexedCommands,
   LOG_START,
   NO_STREAM,
   RevisionConflict,
@@ -39,13 +39,14 @@ class Paper extends CommandIndex {
     }
   }
 
-  get reader(): Pick<Reader, 'stream' | 'streamBack'> {
+  get reader(): Pick<Reader, 'stream' | 'streamBack' | 'eventAt'> {
     return {
       stream: async (_, from, limit) => this.#counted(this.events.slice(from, from + limit)),
       streamBack: async (_, from, limit) => {
         const end = from === 'end' ? this.events.length : from + 1;
         return this.#counted(this.events.slice(Math.max(end - limit, 0), end).reverse());
       },
+      eventAt: async (position) => this.events.find(({ stored }) => stored.position === position),
     };
   }
 
@@ -59,17 +60,15 @@ class Paper extends CommandIndex {
     return this.indexed;
   }
 
-  override async find(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CommandPlace>> {
+  override async find(stream: string, keys: readonly string[]): Promise<IndexedCommands> {
     if (this.isDown) throw new Error('Down');
     const known = this.events.filter(({ stored }) => stored.position <= this.indexed);
-    return new Map(
+    const places = new Map(
       known
         .filter(({ stored }) => stream === 's' && keys.includes(stored.meta.key))
         .map(({ stored, first, count }) => [stored.meta.key, { revision: first, count }]),
     );
+    return { position: this.indexed, places };
   }
 }
 
@@ -150,15 +149,15 @@ describe('what is known of commands', () => {
             ...{ reader: paper.reader, index: paper, now: Date.now },
             limits: { positionAgeMs: 0, indexRestMs: 0, firstPageEvents, keysMax },
           });
-          const seen: Ask = (expected, keys) => known.seen('s', expected, keys);
-          const seenByNow: Ask = (_, keys) => known.seenByNow('s', keys);
+          const usedUpTo: Ask = (expected, keys) => known.usedUpTo('s', expected, keys);
+          const usedByNow: Ask = (_, keys) => known.usedByNow('s', keys);
           for (const [what, amount] of steps) {
             const { length } = paper.events;
             const expected = what === 'ask' ? Math.floor(amount * (length + 1)) - 1 : length - 1;
             if (what !== 'ask' && what !== 'ask for now') change(paper, known, what, amount);
             else {
               asked += 1;
-              const ask = what === 'ask' ? seen : seenByNow;
+              const ask = what === 'ask' ? usedUpTo : usedByNow;
               if (await isAnswered(paper, expected, ask)) answered += 1;
             }
           }
@@ -175,13 +174,13 @@ describe('what is known of commands', () => {
     paper.indexed = 9_900;
     const options = { reader: paper.reader, index: paper, now: Date.now };
     const known = new KnownCommands({ ...options, limits: { positionAgeMs: 0 } });
-    expect(await known.seen('s', 999, ['k5', 'k995', 'new'])).toHaveProperty('size', 2);
+    expect(await known.usedUpTo('s', 999, ['k5', 'k995', 'new'])).toHaveProperty('size', 2);
     expect(paper.read).toBeLessThanOrEqual(32);
     paper.read = 0;
     paper.indexed = 9_990;
-    expect(await known.seen('s', 999, ['k5', 'k995', 'new'])).toHaveProperty('size', 2);
+    expect(await known.usedUpTo('s', 999, ['k5', 'k995', 'new'])).toHaveProperty('size', 2);
     expect([paper.read, known.tails.keys]).toEqual([0, 0]);
-    expect(await known.seen('t', NO_STREAM, ['k5'])).toHaveProperty('size', 0);
+    expect(await known.usedUpTo('t', NO_STREAM, ['k5'])).toHaveProperty('size', 0);
     expect(paper.read).toBe(0);
   });
 });

@@ -1,6 +1,8 @@
 import {
   type CommandIndex,
   type CommandPlace,
+  EVERYWHERE,
+  type IndexedCommands,
   type Instant,
   KEYS_REMEMBERED_MS,
   LOG_START,
@@ -20,9 +22,11 @@ const knownCommandsLimits = {
   tailEventsMax: 20_000,
   /** How often what is read turns out not to be enough, because others change the same tail. */
   tailReadsMax: 8,
+  /** How often an index that was replaced by one that is not so far is asked again. */
+  lookupsMax: 2,
   /** Events of the first page: mostly the index is so near that a few are enough. */
   firstPageEvents: 32,
-  /** How old the known position of the index may be: it only grows, so an older one only costs reading. */
+  /** How old the known position of the index may be: mostly it grows, so that an older one only costs reading. */
   positionAgeMs: 1_000,
   /** How long the index may take to answer, and how long it is left alone when it did not. */
   indexTimeoutMs: 2_000,
@@ -31,8 +35,10 @@ const knownCommandsLimits = {
 
 export type KnownCommandsLimits = { readonly [K in keyof typeof knownCommandsLimits]: number };
 
+type CommandsReader = Pick<Reader, 'stream' | 'streamBack' | 'eventAt'>;
+
 type KnownCommandsOptions = Readonly<{
-  reader: Pick<Reader, 'stream' | 'streamBack'>;
+  reader: CommandsReader;
   index: CommandIndex;
   now: () => Instant;
   /** Told when the index could not be asked. */
@@ -46,7 +52,7 @@ type KnownCommandsOptions = Readonly<{
  */
 export class KnownCommands {
   readonly tails: Tails;
-  readonly #reader: Pick<Reader, 'stream' | 'streamBack'>;
+  readonly #reader: CommandsReader;
   readonly #index: IndexAtHand;
   readonly #now: () => Instant;
   readonly #limits: KnownCommandsLimits;
@@ -72,7 +78,7 @@ export class KnownCommands {
    *
    * @throws RevisionConflict when the stream is not at `expected`; StoreUnavailable when it cannot be known.
    */
-  async seen(
+  async usedUpTo(
     stream: string,
     expected: Revision,
     keys: readonly string[],
@@ -86,13 +92,18 @@ export class KnownCommands {
   }
 
   /** Which of the keys the stream has seen up to now, whoever wrote them. */
-  async seenByNow(
+  async usedByNow(
     stream: string,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, CommandPlace>> {
     const tail = this.tails.of(stream);
     const high = tail === undefined ? await this.#headOf(stream) : await this.#readOn(stream, tail);
     return this.#find(stream, high, keys);
+  }
+
+  /** Leaves the index alone for a while, because it told of commands that are not in the log. */
+  distrustIndex(): void {
+    this.#index.fail(new ForeignIndex());
   }
 
   async #headOf(stream: string): Promise<Revision> {
@@ -122,14 +133,18 @@ export class KnownCommands {
     expected: Revision,
     keys: readonly string[],
   ): Promise<ReadonlyMap<string, CommandPlace>> {
-    const asked = await this.#index.position();
-    const { position, found } = await this.#inTail(stream, expected, keys, asked);
-    const others = keys.filter((key) => !found.has(key));
-    if (position === LOG_START || others.length === 0) return found;
-    const indexed = await this.#index.find(stream, others);
-    // Down since it told its position: then the tail alone must do.
-    if (indexed === undefined) return (await this.#inTail(stream, expected, keys, LOG_START)).found;
-    return new Map([...indexed, ...found]);
+    let asked = await this.#index.position();
+    for (let lookups = 0; ; lookups += 1) {
+      const { position, found } = await this.#inTail(stream, expected, keys, asked);
+      const others = keys.filter((key) => !found.has(key));
+      if (position === LOG_START || others.length === 0) return found;
+      const indexed = await this.#index.find(stream, others);
+      // What the index has and what the tail has must meet.
+      if (indexed !== undefined && indexed.position >= position)
+        return new Map([...indexed.places, ...found]);
+      // Another build answers, which is not so far; or it is down since it told its position: then the tail must do.
+      asked = lookups < this.#limits.lookupsMax ? (indexed?.position ?? LOG_START) : LOG_START;
+    }
   }
 
   /**
@@ -237,18 +252,34 @@ const unproven = (): StoreUnavailable =>
     'It cannot be told now whether this was done before: the views are not there, or far behind the log',
   );
 
+/** The index tells of events that the log does not have. */
+class ForeignIndex extends Error {
+  override readonly name = 'ForeignIndex';
+  constructor() {
+    super(
+      'The index of commands is of another log than this one: the event store was put back to an older state. Drop the views; the workers build them anew',
+    );
+  }
+}
+
 /** The index as it can be asked: not for ever, not again at once when it failed, and not for its position every time. */
 class IndexAtHand {
   readonly #index: CommandIndex;
+  readonly #reader: CommandsReader;
   readonly #now: () => Instant;
   readonly #onFailure: (error: unknown) => void;
   readonly #limits: KnownCommandsLimits;
+  /** {@link LOG_START} while it cannot be asked: what is read then is kept, as nobody else has it. */
   #position: Position = LOG_START;
   #askedAt = -Infinity;
   #restsUntil = -Infinity;
 
-  constructor({ index, now, onIndexFailure }: KnownCommandsOptions, limits: KnownCommandsLimits) {
+  constructor(
+    { index, reader, now, onIndexFailure }: KnownCommandsOptions,
+    limits: KnownCommandsLimits,
+  ) {
     this.#index = index;
+    this.#reader = reader;
     this.#now = now;
     this.#onFailure = onIndexFailure ?? ((): void => undefined);
     this.#limits = limits;
@@ -261,10 +292,11 @@ class IndexAtHand {
 
   /** The same, not older than it may be; {@link LOG_START} while it cannot be asked. */
   async position(isAskedAnew = false): Promise<Position> {
-    const now = this.#now();
+    // Not the present that keys are judged by: a clock that is set would make it rest for long, or never.
+    const now = performance.now();
     if (now < this.#restsUntil) return LOG_START;
     if (!isAskedAnew && now - this.#askedAt < this.#limits.positionAgeMs) return this.#position;
-    const position = await this.#asked(() => this.#index.position());
+    const position = await this.#asked(() => this.#checked());
     if (position === undefined) return LOG_START;
     this.#askedAt = now;
     this.#position = position;
@@ -272,11 +304,42 @@ class IndexAtHand {
   }
 
   /** Undefined while it cannot be asked. */
-  find(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CommandPlace> | undefined> {
-    return this.#asked(() => this.#index.find(stream, keys));
+  async find(stream: string, keys: readonly string[]): Promise<IndexedCommands | undefined> {
+    const found = await this.#asked(() => this.#index.find(stream, keys));
+    if (found === undefined || found.position >= this.#position) return found;
+    // Replaced by one that is not so far: that has yet to be looked at.
+    this.#askedAt = -Infinity;
+    this.#position = LOG_START;
+    const position = await this.position();
+    return { ...found, position: Math.min(found.position, position) };
+  }
+
+  /** Leaves it alone for a while. As good as no answer: what it would have said is read from the stream. */
+  fail(error: unknown): void {
+    this.#onFailure(error);
+    this.#position = LOG_START;
+    this.#askedAt = -Infinity;
+    this.#restsUntil = performance.now() + this.#limits.indexRestMs;
+  }
+
+  /**
+   * Its position, if it is of this log: views outlive the log when that is put back to an older state, and then have events
+   * that it lost, and not all that it has. So the event at the position must be there, and be known to the index. An event
+   * that is older than keys are remembered may be pruned from it; but then so may be all before it.
+   */
+  async #checked(): Promise<Position> {
+    const position = await this.#index.position();
+    if (position === LOG_START || position === EVERYWHERE) return position;
+    const event = await this.#reader.eventAt(position);
+    if (event === undefined) throw new ForeignIndex();
+    if (event.created < this.#now() - KEYS_REMEMBERED_MS) return position;
+    const { stream, revision, meta } = event.stored;
+    const { places } = await this.#index.find(stream, [meta.key]);
+    const place = places.get(meta.key);
+    const isKnown =
+      place !== undefined && place.revision <= revision && revision < place.revision + place.count;
+    if (!isKnown) throw new ForeignIndex();
+    return position;
   }
 
   async #asked<T>(ask: () => Promise<T>): Promise<T | undefined> {
@@ -289,14 +352,12 @@ class IndexAtHand {
     try {
       const result = await Promise.race([ask(), tooLate]);
       if (result !== undefined) return result;
-      this.#onFailure(new Error('The index of commands did not answer'));
+      this.fail(new Error('The index of commands did not answer'));
     } catch (error) {
-      // As good as no answer: what it would have said is read from the stream.
-      this.#onFailure(error);
+      this.fail(error);
     } finally {
       clearTimeout(timer);
     }
-    this.#restsUntil = this.#now() + this.#limits.indexRestMs;
     return undefined;
   }
 }

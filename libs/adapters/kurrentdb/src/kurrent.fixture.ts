@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CommandIndex,
-  type CommandPlace,
+  type IndexedCommands,
   type Message,
   type Position,
   Processor,
@@ -28,7 +28,8 @@ export const hasFaults = SERVER_URL === undefined;
 export class TestIndex extends CommandIndex {
   readonly #index: CommandIndex;
   failure: 'none' | 'position' | 'find' | 'hangs' = 'none';
-  asked = 0;
+  /** How often it was asked for several keys at once. */
+  batches = 0;
 
   constructor(index: CommandIndex) {
     super();
@@ -41,12 +42,9 @@ export class TestIndex extends CommandIndex {
     return this.#index.position();
   }
 
-  override async find(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, CommandPlace>> {
+  override async find(stream: string, keys: readonly string[]): Promise<IndexedCommands> {
     if (this.failure !== 'none') throw new Error('The views are down');
-    this.asked += 1;
+    if (keys.length > 1) this.batches += 1;
     return this.#index.find(stream, keys);
   }
 }
@@ -71,6 +69,11 @@ export class Cluster {
     this.#views = SqliteViewStore.open(join(this.#folder, 'views.db'), [commandsGroup.group]);
     this.index = new TestIndex(new ViewCommandIndex(this.#views));
     this.#prefix = model === undefined ? `scrip-test-${randomUUID()}.` : '';
+  }
+
+  /** The index as it is now, for processes of another server. */
+  get views(): SqliteViewStore {
+    return this.#views;
   }
 
   static async start(options: KurrentModelOptions = {}): Promise<Cluster> {

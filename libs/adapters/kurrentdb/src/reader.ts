@@ -59,16 +59,32 @@ export class Reader {
     return this.#logEvents(events).filter(({ position }) => position > after);
   }
 
-  /** Up to so many events of the log before a position, or before its end; the latest first. */
+  /**
+   * Up to so many events of the log before a position, or before its end; the latest first. Read from the leader: only that
+   * one surely has the end.
+   */
   async logBack(before: Position | 'end', limit: number): Promise<readonly LogEvent[]> {
     const fromPosition = before === 'end' ? END : toServerPosition(before);
     const events = await this.#collect((client) =>
       client.readAll({
         ...this.#connection.options,
-        ...{ direction: BACKWARDS, fromPosition, maxCount: limit },
+        ...{ requiresLeader: true, direction: BACKWARDS, fromPosition, maxCount: limit },
       }),
     );
     return this.#logEvents(events);
+  }
+
+  /** The event of the ledger that is at a position; undefined where the leader has none there. */
+  async eventAt(position: Position): Promise<KurrentEvent | undefined> {
+    const fromPosition = toServerPosition(position);
+    const [found] = await this.#collect((client) =>
+      client.readAll({
+        ...this.#connection.options,
+        ...{ requiresLeader: true, direction: FORWARDS, fromPosition, maxCount: 1 },
+      }),
+    );
+    const event = found && this.toLogEvent(found);
+    return event?.position === position ? event.event : undefined;
   }
 
   /** An event of the log, decoded where it is of the ledger. */

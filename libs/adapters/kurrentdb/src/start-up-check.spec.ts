@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CommandIndex, type CommandPlace, LOG_START, NO_STREAM } from '@scrip/kernel';
+import { CommandIndex, type IndexedCommands, LOG_START, NO_STREAM } from '@scrip/kernel';
 import { KurrentModel, makeCertificate } from '@scrip/testkit';
 import { KurrentEventStore } from './event-store.js';
 import { Cluster } from './kurrent.fixture.js';
@@ -37,8 +37,8 @@ class EmptyIndex extends CommandIndex {
     return LOG_START;
   }
 
-  override async find(): Promise<ReadonlyMap<string, CommandPlace>> {
-    return new Map();
+  override async find(): Promise<IndexedCommands> {
+    return { position: LOG_START, places: new Map() };
   }
 }
 

@@ -30,7 +30,7 @@ const command = (key: string, count: number, at: number): CommandEvents => ({
 });
 
 const places = async (stream: string, ...keys: string[]): Promise<unknown> =>
-  Object.fromEntries(await index.find(stream, keys));
+  Object.fromEntries((await index.find(stream, keys)).places);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'scrip-'));
@@ -76,5 +76,26 @@ describe('the index of commands', () => {
     });
     expect(await pruneCommands(views, now + many)).toBe(many - 10);
     expect(await places('account-a', 'old10', `old${String(many - 1)}`)).toEqual({});
+  });
+
+  it('never says what one build has for what another one was asked', async () => {
+    await log.append('account-a', NO_STREAM, [command('k', 1, 5)]);
+    await workers.catchUp();
+    await log.append('account-a', 0, [command('l', 1, 5)]);
+    const getMany = views.getMany.bind(views);
+    let further = true;
+    views.getMany = async <D>(
+      ...args: Parameters<typeof getMany<D>>
+    ): Promise<ReadonlyMap<string, D>> => {
+      if (further) {
+        further = false;
+        // An empty one goes live between the question for the position and that for the keys.
+        await views.promote(await views.begin(commandsGroup.group));
+      }
+      return getMany<D>(...args);
+    };
+    expect(await index.position()).toBe(1);
+    expect(await index.find('account-a', ['k'])).toEqual({ position: -1, places: new Map() });
+    expect(await index.position()).toBe(-1);
   });
 });
