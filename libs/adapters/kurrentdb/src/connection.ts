@@ -13,11 +13,13 @@ const callLimits = {
   retryPauseMs: 25,
   /** Failures of the connection in a row, after which another client takes over. */
   failuresMax: 3,
+  /** The least time between two replacements: while no server is there, another client does not find it either. */
+  replaceMinMs: 1_000,
 } as const;
 
 export type CallLimits = { readonly [K in keyof typeof callLimits]: number };
 
-/** How long a replaced client lives on, so that its calls can end: longer than any may take. */
+/** How long a replaced client lives on at most, so that its calls can end: longer than any may take. */
 const RETIRED_MS = 30_000;
 
 /** The client in use, and its replacement when it cannot find its way back. */
@@ -31,6 +33,9 @@ export class Connection {
   #client: KurrentClient;
   #failures = 0;
   #replacements = 0;
+  #replacedAt = -Infinity;
+  /** How many calls of each client are under way. */
+  readonly #calls = new Map<KurrentClient, number>();
 
   constructor(
     settings: ConnectionSettings,
@@ -73,7 +78,9 @@ export class Connection {
       const client = this.#client;
       try {
         const givenUp = new AbortController();
-        const result = await within(this.limits.timeoutMs, run(client, givenUp.signal), givenUp);
+        const result = await this.#counted(client, () =>
+          within(this.limits.timeoutMs, run(client, givenUp.signal), givenUp),
+        );
         this.#failures = 0;
         return result;
       } catch (error) {
@@ -91,7 +98,9 @@ export class Connection {
   failed(client: KurrentClient, { connection }: Failure): void {
     if (client !== this.#client || connection === 'good') return;
     this.#failures += 1;
-    if (connection === 'lost' || this.#failures >= this.limits.failuresMax) this.#replace();
+    if (connection !== 'lost' && this.#failures < this.limits.failuresMax) return;
+    // The next failure after that time tells again.
+    if (performance.now() - this.#replacedAt >= this.limits.replaceMinMs) this.#replace();
   }
 
   async close(): Promise<void> {
@@ -102,17 +111,39 @@ export class Connection {
     );
   }
 
+  async #counted<T>(client: KurrentClient, call: () => Promise<T>): Promise<T> {
+    this.#calls.set(client, (this.#calls.get(client) ?? 0) + 1);
+    try {
+      return await call();
+    } finally {
+      const left = (this.#calls.get(client) ?? 1) - 1;
+      if (left > 0) this.#calls.set(client, left);
+      else this.#calls.delete(client);
+      if (this.#retired.has(client)) this.#retire(client);
+    }
+  }
+
   #replace(): void {
     const old = this.#client;
     this.#failures = 0;
     this.#replacements += 1;
+    this.#replacedAt = performance.now();
     this.#client = KurrentClient.of(this.#settings);
     const timer = setTimeout(() => {
-      this.#retired.delete(old);
-      old.close().catch(() => undefined);
+      this.#calls.delete(old);
+      this.#retire(old);
     }, RETIRED_MS);
     this.#retired.set(old, timer.unref());
     for (const callback of this.#onReplaced) callback();
+    this.#retire(old);
+  }
+
+  /** Closes a replaced client, unless calls of it are under way. */
+  #retire(client: KurrentClient): void {
+    if (this.#calls.has(client)) return;
+    clearTimeout(this.#retired.get(client));
+    this.#retired.delete(client);
+    client.close().catch(() => undefined);
   }
 }
 
