@@ -183,4 +183,38 @@ describe('what is known of commands', () => {
     expect(await known.usedUpTo('t', NO_STREAM, ['k5'])).toHaveProperty('size', 0);
     expect(paper.read).toBe(0);
   });
+
+  it('is kept while the index is down, though others write to the stream, too', async () => {
+    const paper = new Paper();
+    for (let command = 0; command < 1_000; command += 1) paper.write(`k${String(command)}`, 1);
+    paper.indexed = 9_990;
+    const options = { reader: paper.reader, index: paper, now: Date.now };
+    const known = new KnownCommands({ ...options, limits: { positionAgeMs: 0 } });
+    expect(await known.usedUpTo('s', 999, ['k5'])).toHaveProperty('size', 1);
+    paper.isDown = true;
+    expect(await known.usedUpTo('s', 999, ['k5'])).toHaveProperty('size', 1);
+    paper.read = 0;
+    for (let more = 1_000; more < 1_010; more += 1) {
+      paper.write(`k${String(more)}`, 1);
+      known.observed('s', paper.events.slice(more));
+      expect(await known.usedUpTo('s', more, ['k5', `k${String(more)}`])).toHaveProperty('size', 2);
+    }
+    expect(paper.read).toBe(0);
+  });
+
+  it('comes from the index again after its rest, though the clock stands still', async () => {
+    const paper = new Paper();
+    paper.write('k', 1);
+    paper.indexed = 0;
+    paper.isDown = true;
+    const options = { reader: paper.reader, index: paper, now: () => 1_000 };
+    const known = new KnownCommands({ ...options, limits: { indexRestMs: 20 } });
+    await known.usedUpTo('s', 0, ['k']);
+    paper.isDown = false;
+    expect(known.tails.keys).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await known.usedUpTo('s', 0, ['k']);
+    // What the index has is not kept.
+    expect(known.tails.keys).toBe(0);
+  });
 });
