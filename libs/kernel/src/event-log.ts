@@ -100,12 +100,14 @@ export abstract class EventLog {
 
   /**
    * Events after a position, in order: of all streams, or of those of a category, the text before the first `-`. May
-   * return somewhat more than `limit`, to end with a whole append; empty only when none is left.
+   * return somewhat more than `limit`, to end with a whole append; empty only when none is left. May throw when the signal
+   * is aborted: a store that knows no categories goes far for the next event of a rare one.
    */
   abstract readAll(
     after: Position,
     limit: number,
     category?: string,
+    signal?: AbortSignal,
   ): Promise<readonly StoredEvent[]>;
 
   /** The position of the last event, whoever wrote it; {@link LOG_START} when there is none. */

@@ -307,7 +307,8 @@ export class Processor<E extends Message> {
     let isEnd = false;
     for (let left = live ? this.#limits.batchLive : this.#limits.batchBuild; left > 0;) {
       const page = Math.min(this.#limits.page, left);
-      const events = await this.#log.readAll(position, page, this.#subject.category);
+      const { category } = this.#subject;
+      const events = await this.#log.readAll(position, page, category, this.#stop.signal);
       const rows = await this.#fold(generation, folding, this.#decode(events));
       // Nobody reads a build, so its rows need not wait for the documents.
       if (live) folding.changed.push(...rows);

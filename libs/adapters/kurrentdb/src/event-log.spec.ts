@@ -150,6 +150,37 @@ describe('a log that is followed', () => {
     expect(await theirs.head()).toBeLessThan(await ours.head());
   });
 
+  it('finds its end behind any number of events of others, a part each time it is asked', async () => {
+    if (!hasFaults) return;
+    const limits = { headPageEvents: 1, headPagesMax: 3 };
+    const store = await cluster.process({ prefix: 'ours.', limits });
+    const [position = 0] = await store.append('s', NO_STREAM, [command('k')]);
+    for (let stats = 0; stats < 5_000; stats += 1) await cluster.model.writeStats();
+    const other = await cluster.process({ prefix: 'ours.', limits });
+    await expect(other.head()).rejects.toThrow('buried');
+    await cluster.model.writeStats();
+    await expect(other.head()).rejects.toThrow('buried');
+    expect(await other.head()).toBe(position);
+    const reads = cluster.model.faults.add({
+      ...{ on: 'read', fault: { kind: 'delay', ms: 0 }, times: 100 },
+    });
+    expect(await other.head()).toBe(position);
+    expect(cluster.model.faults.hits(reads)).toBe(1);
+  });
+
+  it('is read no further for a rare category when nobody waits any more', async () => {
+    if (!hasFaults) return;
+    const store = await cluster.process();
+    await store.append('rare-1', NO_STREAM, [command('k')]);
+    for (let revision = NO_STREAM; revision < 3_000; revision += 100)
+      await store.append('account-1', revision, [command(String(revision), 100)]);
+    const ended = AbortSignal.abort();
+    const [found] = await store.readAll(LOG_START, 1, 'rare');
+    expect(found?.stream).toBe('rare-1');
+    await expect(store.readAll(found?.position ?? 0, 1, 'rare', ended)).rejects.toThrow('given up');
+    expect(await store.readAll(found?.position ?? 0, 1, 'rare')).toEqual([]);
+  });
+
   it('says so when it has events that are not of the ledger', async () => {
     if (!hasFaults) return;
     const log = await cluster.process();
@@ -208,6 +239,39 @@ onFaults('a subscription', () => {
     cluster.model.elect(0);
     await write(writer, 2, 4);
     expect(await following).toEqual(numbers(4));
+  });
+
+  it('that often ends as if all was well is opened again soon', async () => {
+    const writer = await cluster.process();
+    const reader = await subscribed(writer, { ...quick, resubscribeMinMs: 10 });
+    const opened = cluster.model.faults.add({
+      ...{ on: 'subscribe', fault: { kind: 'delay', ms: 0 }, times: 100 },
+    });
+    for (let ends = 1; ends <= 12; ends += 1) {
+      cluster.model.endSubscriptions();
+      const late = AbortSignal.timeout(2_000);
+      while (cluster.model.faults.hits(opened) < ends && !late.aborted)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(late.aborted).toBe(false);
+      // So that it is open, with nothing to bring.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(reader.load.subscriptionDrops).toBe(12);
+  });
+
+  it('is opened at once when its own process writes', async () => {
+    const limits = { ...quick, resubscribeMinMs: 20, resubscribeMaxMs: 60_000 };
+    const reader = await subscribed(await cluster.process(), limits);
+    cluster.model.faults.add({
+      ...{ on: 'subscribe', fault: { kind: 'unavailable' }, times: 7 },
+    });
+    cluster.model.endSubscriptions();
+    while (reader.load.subscriptionDrops < 7)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    const [position = 0] = await reader.append('s', NO_STREAM, [command('k')]);
+    const late = AbortSignal.timeout(1_000);
+    await reader.changed(position - 1, late);
+    expect(late.aborted).toBe(false);
   });
 
   it('waits longer each time while the server is away', async () => {

@@ -8,20 +8,26 @@ import {
 } from '@scrip/kernel';
 import type { Connection } from './connection.js';
 import { Following, type FollowingLimits } from './following.js';
-import { PAGE_EVENTS, Reader } from './reader.js';
+import { type LogEvent, PAGE_EVENTS, Reader } from './reader.js';
 import type { RecentLimits } from './recent-events.js';
 import type { KurrentEvent } from './stored-events.js';
 
 /** What reading the log never goes beyond. */
 const logLimits = {
-  /** Events of the last page of the log that are looked through for one of the ledger; then larger pages, so many. */
+  /**
+   * Events of the last page of the log that are looked through for one of the ledger; then larger pages, so many at a time:
+   * whoever asks again goes on from there.
+   */
   headPageEvents: 32,
-  headPagesMax: 64,
+  headPagesMax: 1_024,
   /** How long a reader at the end waits for the subscription to bring what is known to be there, before it reads a page. */
   followWaitMs: 50,
 } as const;
 
 export type LogLimits = { readonly [K in keyof typeof logLimits]: number };
+
+/** All after `to` and up to `from`. */
+type Scanned = Readonly<{ from: Position; to: Position }>;
 
 /** About how many bytes of the log an event takes. */
 const EVENT_BYTES = 700;
@@ -39,6 +45,8 @@ export class KurrentEventLog extends EventLog {
   #followed: Following | undefined;
   /** The log has come so far, at least. */
   #floor: Position = LOG_START;
+  /** Events from here back to there are none of the ledger's, and need not be looked through again. */
+  #scanned: Scanned = { from: LOG_START, to: LOG_START };
   #isClosed = false;
 
   constructor(options: {
@@ -89,39 +97,48 @@ export class KurrentEventLog extends EventLog {
     after: Position,
     limit: number,
     category?: string,
+    signal?: AbortSignal,
   ): Promise<readonly StoredEvent[]> {
     const following = this.#followed;
     const known = this.#known();
     const start = following?.recent.since(after, limit, category);
-    if (following === undefined || start === undefined) return this.#pages(after, limit, category);
+    if (following === undefined || start === undefined)
+      return this.#pages(after, limit, category, signal);
     if (start.length >= limit || following.recent.reached >= known) return start;
     // The subscription is about to bring the rest; where it does not, a page has it.
     await following.past(known - 1, AbortSignal.timeout(this.#page.followWaitMs));
     const events = following.recent.since(after, limit, category);
     if (events !== undefined && (events.length >= limit || following.recent.reached >= known))
       return events;
-    return this.#pages(after, limit, category);
+    return this.#pages(after, limit, category, signal);
   }
 
   override async head(): Promise<Position> {
+    const scanned = this.#scanned;
     let before: Position | 'end' = 'end';
-    for (let pages = 0; pages < this.#page.headPagesMax; pages += 1) {
+    let newest = LOG_START;
+    for (let pages = 0; pages < this.#page.headPagesMax && !this.#isClosed; pages += 1) {
       const most = pages === 0 ? this.#page.headPageEvents : PAGE_EVENTS;
       const page = await this.reader.logBack(before, most);
-      const last = page.find(
-        ({ position, event }) => event !== undefined || position <= this.#floor,
-      );
-      const position = last?.position ?? (page.length < most ? LOG_START : undefined);
-      if (position !== undefined) {
-        this.isAt(position);
-        return this.#known();
-      }
-      before = page.at(-1)?.position ?? 'end';
+      if (pages === 0) newest = page[0]?.position ?? LOG_START;
+      before = this.#lookedThrough(page, page.length < most, scanned);
+      this.#scanned = { from: newest, to: before };
+      if (before <= this.#floor) return this.#known();
     }
     throw new StoreUnavailable(
       'not_written',
-      'The end of the ledger is buried under events of others: give it an event store of its own',
+      'The end of the ledger is buried under events of others, and still looked for: give it an event store of its own',
     );
+  }
+
+  /** Looks through a page, the latest first, for an event of the ledger; tells back to where there is none. */
+  #lookedThrough(page: readonly LogEvent[], isLast: boolean, scanned: Scanned): Position {
+    for (const { position, event } of page) {
+      if (event !== undefined) this.isAt(position);
+      if (position <= this.#floor) return this.#floor;
+      if (position > scanned.to && position <= scanned.from) return scanned.to;
+    }
+    return isLast ? LOG_START : (page.at(-1)?.position ?? LOG_START);
   }
 
   /** Positions are places in a file: one that is not beyond the end need not be of an event. */
@@ -140,7 +157,9 @@ export class KurrentEventLog extends EventLog {
 
   /** Takes note that the log has come to a position. */
   isAt(position: Position): void {
-    this.#floor = Math.max(this.#floor, position);
+    if (position <= this.#floor) return;
+    this.#floor = position;
+    this.#followed?.hurry(position);
   }
 
   /** Follows no more. */
@@ -176,18 +195,20 @@ export class KurrentEventLog extends EventLog {
     after: Position,
     limit: number,
     category: string | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<readonly StoredEvent[]> {
     const known = this.#known();
-    const start = category === undefined ? '' : `${category}-`;
     const events: StoredEvent[] = [];
     let last = after;
     for (let most = Math.min(limit, PAGE_EVENTS); ; most = PAGE_EVENTS) {
       const page = await this.reader.log(last, most);
-      for (const { event } of page)
-        if (event?.stored.stream.startsWith(start) === true) events.push(event.stored);
+      events.push(...ofCategory(page, category));
       last = page.at(-1)?.position ?? last;
       if (events.length >= limit) return events.slice(0, limit);
       if (page.length < most) break;
+      // Where a category is rare, this goes through the whole log.
+      if (this.#isClosed || signal?.aborted === true)
+        throw new StoreUnavailable('not_written', 'Reading the log was given up');
     }
     // A node that is behind would end the log too soon, and whoever reads it would pass over what is missing.
     if (last < known)
@@ -195,3 +216,13 @@ export class KurrentEventLog extends EventLog {
     return events;
   }
 }
+
+const ofCategory = (
+  page: readonly LogEvent[],
+  category: string | undefined,
+): readonly StoredEvent[] => {
+  const start = category === undefined ? '' : `${category}-`;
+  return page.flatMap(({ event }) =>
+    event?.stored.stream.startsWith(start) === true ? [event.stored] : [],
+  );
+};

@@ -8,7 +8,7 @@ import { toServerPosition } from './stored-events.js';
 
 /** How a subscription is kept alive. */
 const followingLimits = {
-  /** The pause before it is opened again: doubled with every time that brought nothing, jittered. */
+  /** The pause before it is opened again: doubled with every time that it did not open, jittered. */
   resubscribeMinMs: 100,
   resubscribeMaxMs: 30_000,
   /** How often the log is asked whether a silent subscription lags behind, and so has died unnoticed. */
@@ -35,6 +35,9 @@ export class Following {
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
   #drops = 0;
+  /** The log is known to have come so far, and ends the pause before a subscription that has not. */
+  #wanted: Position = LOG_START;
+  #pausing: AbortController | undefined;
   #failure: Error | undefined;
 
   /** Follows what comes after a position. */
@@ -76,8 +79,15 @@ export class Following {
     }
   }
 
+  /** The log has come to a position: if there is no subscription to bring it, one is opened now. */
+  hurry(position: Position): void {
+    this.#wanted = Math.max(this.#wanted, position);
+    if (this.#wanted > this.#recent.reached) this.#pausing?.abort();
+  }
+
   stop(): void {
     this.#stop.abort();
+    this.#pausing?.abort();
     this.#wake();
   }
 
@@ -99,19 +109,27 @@ export class Following {
 
   async #run(): Promise<void> {
     const { resubscribeMinMs, resubscribeMaxMs } = this.#limits;
-    await this.#subscribed();
-    for (let silent = 0; !this.#stop.signal.aborted;) {
+    let failures = (await this.#subscribed()) ? 0 : 1;
+    while (!this.#stop.signal.aborted) {
       this.#drops += 1;
-      const most = Math.min(resubscribeMinMs * 2 ** Math.max(silent - 1, 0), resubscribeMaxMs);
-      await pause(most * (0.5 + this.#random() / 2), this.#stop.signal);
-      const before = this.#recent.reached;
-      await this.#subscribed();
-      silent = this.#recent.reached > before ? 0 : silent + 1;
+      const most = Math.min(resubscribeMinMs * 2 ** Math.max(failures - 1, 0), resubscribeMaxMs);
+      await this.#rest(most * (0.5 + this.#random() / 2));
+      failures = (await this.#subscribed()) ? 0 : failures + 1;
     }
   }
 
-  /** One subscription; resolves when it has ended, in whatever way. */
-  async #subscribed(): Promise<void> {
+  /** The pause between two subscriptions; short where the log is known to go on. */
+  async #rest(ms: number): Promise<void> {
+    const least = Math.min(ms, this.#limits.resubscribeMinMs);
+    await pause(least, this.#stop.signal);
+    const { signal } = (this.#pausing = new AbortController());
+    if (this.#wanted <= this.#recent.reached && !this.#stop.signal.aborted)
+      await pause(ms - least, signal);
+    this.#pausing = undefined;
+  }
+
+  /** One subscription; resolves when it has ended, in whatever way. Tells whether the server had opened it. */
+  async #subscribed(): Promise<boolean> {
     const { client, options } = this.#connection;
     const { reached } = this.#recent;
     const subscription = client.subscribeToAll({
@@ -132,6 +150,10 @@ export class Following {
       end();
     });
     subscription.on('end', end).on('close', end);
+    const opened: { isTrue: boolean } = { isTrue: false };
+    subscription.on('confirmation', () => {
+      opened.isTrue = true;
+    });
     subscription.on('data', ({ event }) => {
       if (event !== undefined && !ended.signal.aborted)
         this.#take(() => this.#reader.toLogEvent(event), end);
@@ -143,6 +165,8 @@ export class Following {
     this.#stop.signal.removeEventListener('abort', end);
     forget();
     close(subscription);
+    // One that brings an event which cannot be read would be opened again and again.
+    return opened.isTrue && this.#failure === undefined;
   }
 
   #take(read: () => LogEvent, end: () => void): void {

@@ -195,8 +195,12 @@ export class SqliteEventStore extends EventStore {
     return this.#log.streamEvents(stream, from, limit, positions);
   }
 
-  override readAll(...args: Parameters<EventLog['readAll']>): Promise<readonly StoredEvent[]> {
-    return this.#log.readAll(...args);
+  override readAll(
+    after: Position,
+    limit: number,
+    category?: string,
+  ): Promise<readonly StoredEvent[]> {
+    return this.#log.readAll(after, limit, category);
   }
 
   override head(): Promise<Position> {
