@@ -102,27 +102,53 @@ export class Metrics {
 
   /** Watches how much execution has under way and in memory. */
   watch(execution: Execution): void {
-    const gauge = (name: string, help: string, value: () => number): void => {
-      new Gauge({
-        name,
-        help,
-        registers: [this.registry],
-        collect(): void {
-          this.set(value());
-        },
-      });
-    };
-    gauge('scrip_commands_under_way', 'Requests that wait or run', () => execution.load.underWay);
-    gauge(
+    this.#gauge(
+      'scrip_commands_under_way',
+      'Requests that wait or run',
+      () => execution.load.underWay,
+    );
+    this.#gauge(
       'scrip_cached_streams',
       'Streams with state in memory',
       () => execution.load.cachedStreams,
     );
-    gauge(
+    this.#gauge(
       'scrip_cached_items',
       'Items that the states in memory hold',
       () => execution.load.cachedItems,
     );
+  }
+
+  /** Watches what an event store of servers has in memory, and how its connection does. */
+  watchStore(
+    load: () => Readonly<{ tailKeys: number; clientsReplaced: number; subscriptionDrops: number }>,
+  ): void {
+    this.#gauge(
+      'scrip_tail_keys',
+      'Idempotency keys in memory that the view of commands may not have yet',
+      () => load().tailKeys,
+    );
+    this.#gauge(
+      'scrip_store_clients_replaced',
+      'Clients of the event store that lost their way, since the start',
+      () => load().clientsReplaced,
+    );
+    this.#gauge(
+      'scrip_store_subscription_drops',
+      'Subscriptions to the event store that ended unasked, since the start',
+      () => load().subscriptionDrops,
+    );
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect(): void {
+        this.set(value());
+      },
+    });
   }
 
   committed(seconds: number): void {

@@ -36,6 +36,8 @@ const serverLimits = {
   pruneMs: 60_000,
   /** When a start that waits for a worker says so. */
   tellAfterMs: 5_000,
+  /** How often it is told that the view of commands could not be asked. */
+  tellAgainMs: 60_000,
 } as const;
 
 /** How often a lease is renewed in the time that it lasts. */
@@ -129,7 +131,11 @@ export class ServerStores extends Stores {
         onCommit: (_, __, ms) => {
           metrics.committed(ms / 1_000);
         },
+        onIndexFailure: seldom(serverLimits.tellAgainMs, (error, times) => {
+          log.warn({ err: error, times }, 'Idempotency keys are looked up in the streams instead');
+        }),
       });
+      metrics.watchStore(() => events.load);
       for (const warning of report.warnings) log.warn(warning);
       const leases = new MongoLeases(connection);
       const stores = new ServerStores(
@@ -256,8 +262,20 @@ export class ServerStores extends Stores {
     }, serverLimits.tellAfterMs);
     try {
       await viewsBuilt(this.views, commandsGroup.group.name, LOG_START, () => this.broken);
+      for (const { group } of groups) await this.#ofThisLog(group.name);
     } finally {
       clearTimeout(telling);
+    }
+  }
+
+  /** Waits while views tell of events that the log lost when it was put back: a worker that starts builds them anew. */
+  async #ofThisLog(group: string): Promise<void> {
+    for (;;) {
+      const live = (await this.views.generations(group)).find((each) => each.live);
+      if (live === undefined || (await this.events.holds(live.position))) return;
+      if (this.broken !== undefined) throw new Error(this.broken);
+      this.#log.warn({ group }, 'Waiting: the views are of another log. Restart the workers');
+      await pause(serverLimits.tellAfterMs, this.#ended.signal);
     }
   }
 
@@ -287,3 +305,19 @@ export class ServerStores extends Stores {
     if (live !== undefined) this.#positions.set(group, live.position);
   }
 }
+
+/** Tells of a failure at most so often, and of how many there were since the last time. */
+const seldom = (
+  ms: number,
+  tell: (error: unknown, times: number) => void,
+): ((error: unknown) => void) => {
+  let toldAt = -Infinity;
+  let times = 0;
+  return (error) => {
+    times += 1;
+    if (performance.now() - toldAt < ms) return;
+    tell(error, times);
+    toldAt = performance.now();
+    times = 0;
+  };
+};

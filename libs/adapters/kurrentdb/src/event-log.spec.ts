@@ -192,7 +192,7 @@ describe('a log that is followed', () => {
     await cluster.foreign('someone-elses');
     await expect(log.readAll(LOG_START, 10)).rejects.toThrow('was not written by Scrip');
     await expect(log.changed(await log.seen(), AbortSignal.timeout(5_000))).rejects.toThrow(
-      'use another prefix',
+      'an event store of its own',
     );
   });
 });

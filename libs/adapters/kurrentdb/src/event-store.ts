@@ -213,23 +213,21 @@ export class KurrentEventStore extends EventStore {
       ...{ requiresLeader: true, deadline: this.#connection.limits.timeoutMs },
       expectedRevision: expected === NO_STREAM ? SERVER_NO_STREAM : BigInt(expected),
     } as const;
-    try {
-      const { success, nextExpectedRevision, position } = await this.#connection.call(
-        false,
-        (client) => client.appendToStream(this.#prefix + stream, events, options),
-      );
-      invariant(
-        success && nextExpectedRevision === BigInt(expected + count),
-        () =>
-          `An append to ${stream} at ${String(expected)} ended at ${String(nextExpectedRevision)}`,
-      );
-      return position && positionFrom(position);
-    } catch (error) {
-      throw this.#meaning(stream, expected, error);
-    }
+    const { success, nextExpectedRevision, position } = await this.#connection
+      .call(false, (client) => client.appendToStream(this.#prefix + stream, events, options))
+      .catch((error: unknown) => {
+        throw this.#meaning(stream, expected, error);
+      });
+    // Outside of what is taken for a failure of the server: this is a bug, and says so.
+    invariant(
+      success && nextExpectedRevision === BigInt(expected + count),
+      () =>
+        `An append to ${stream} at ${String(expected)} ended at ${String(nextExpectedRevision)}`,
+    );
+    return position && positionFrom(position);
   }
 
-  #meaning(stream: string, expected: Revision, error: unknown): unknown {
+  #meaning(stream: string, expected: Revision, error: unknown): Error {
     if (error instanceof WrongExpectedVersionError) return new RevisionConflict(stream, expected);
     const { written, message } = failureOf(error);
     if (error instanceof MaxAppendSizeExceededError) return new AppendTooLarge(message);

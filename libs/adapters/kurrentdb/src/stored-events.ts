@@ -115,7 +115,8 @@ const metadataIn = ({ isJson, metadata }: RecordedEvent, place: string): Metadat
     meta.version !== undefined;
   invariant(
     isOurs,
-    () => `The event at ${place} was not written by Scrip: use another prefix for its streams`,
+    () =>
+      `The event at ${place} was not written by Scrip: give the ledger an event store of its own`,
   );
   return meta as Metadata;
 };

@@ -25,6 +25,14 @@ export type Keyed = readonly [key: string, command: KnownCommand];
 /**
  * The keys of a stream's last events, without a gap: those of all events from revision `low` to `high`. The events before
  * `low` are at or before position `before`, or too old for their keys to matter.
+ *
+ *     revisions   0 ............ low-1 | low ............ high | others may have written more
+ *     keys        not here             | here                  | read on from high + 1
+ *     positions   all <= before        |                       |
+ *
+ * What is here and the index together have all keys up to `high` where the index's position, `known` in IndexAtHand, is not
+ * less than `before`. (`floor` and `reached` are of the whole log: it has come to `floor` at least, by own appends and
+ * what the leader said; the subscription has brought it up to `reached`.)
  */
 export class Tail {
   readonly #keys = new Map<string, KnownCommand>();
