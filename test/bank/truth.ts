@@ -59,7 +59,7 @@ class NoCommands extends CommandIndex {
     return Promise.resolve(LOG_START);
   }
   override find(): ReturnType<CommandIndex['find']> {
-    return Promise.resolve(new Map());
+    return Promise.resolve({ position: LOG_START, places: new Map() });
   }
 }
 
