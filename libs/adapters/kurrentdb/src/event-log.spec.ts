@@ -263,13 +263,13 @@ onFaults('a subscription', () => {
     const limits = { ...quick, resubscribeMinMs: 20, resubscribeMaxMs: 60_000 };
     const reader = await subscribed(await cluster.process(), limits);
     cluster.model.faults.add({
-      ...{ on: 'subscribe', fault: { kind: 'unavailable' }, times: 7 },
+      ...{ on: 'subscribe', fault: { kind: 'unavailable' }, times: 9 },
     });
     cluster.model.endSubscriptions();
-    while (reader.load.subscriptionDrops < 7)
+    while (reader.load.subscriptionDrops < 9)
       await new Promise((resolve) => setTimeout(resolve, 5));
     const [position = 0] = await reader.append('s', NO_STREAM, [command('k')]);
-    const late = AbortSignal.timeout(1_000);
+    const late = AbortSignal.timeout(500);
     await reader.changed(position - 1, late);
     expect(late.aborted).toBe(false);
   });
