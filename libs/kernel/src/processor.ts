@@ -9,6 +9,7 @@ import {
   ViewConflict,
   type ViewGroup,
   type ViewStore,
+  ViewsSuperseded,
   partsOf,
 } from './view-store.js';
 
@@ -64,6 +65,8 @@ export type AnyProjectionGroup = ProjectionGroup<any>;
 
 export type ProcessorStatus =
   | Readonly<{ state: 'running'; group: string; position: Position; rebuilding: boolean }>
+  /** Leaves the views to a newer version of the program, and looks from time to time whether that has gone. */
+  | Readonly<{ state: 'superseded'; group: string; position: Position }>
   | Readonly<{ state: 'stopped'; group: string; position: Position; reason: string }>;
 
 type Folded = {
@@ -145,7 +148,9 @@ export class Processor<E extends Message> {
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         const { group, position } = this.#status;
-        this.#report({ state: 'stopped', group, position, reason });
+        if (error instanceof ViewsSuperseded)
+          this.#report({ state: 'superseded', group, position });
+        else this.#report({ state: 'stopped', group, position, reason });
         if (error instanceof PoisonEvent) return;
         await pause(this.#limits.restartPauseMs, this.#stop.signal);
       }
@@ -286,7 +291,8 @@ export class Processor<E extends Message> {
         // Whatever went wrong, what is in memory may not be what is stored.
         generation = { ...generation, position: this.#foldingOf(generation).written };
         this.#foldings.delete(generation.number);
-        if (error instanceof PoisonEvent || this.#stop.signal.aborted) throw error;
+        const isFinal = error instanceof PoisonEvent || error instanceof ViewsSuperseded;
+        if (isFinal || this.#stop.signal.aborted) throw error;
         if (error instanceof ViewConflict) {
           conflicts += 1;
           if (conflicts > this.#limits.conflictsMax) throw error;

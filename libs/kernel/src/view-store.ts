@@ -121,6 +121,13 @@ export class ViewUnavailable extends Error {
   override readonly name = 'ViewUnavailable';
 }
 
+/** The views have a build of a newer version: a program of an older one leaves them to it. */
+export class ViewsSuperseded extends ViewUnavailable {
+  constructor(group: string) {
+    super(`The ${group} views are kept by a newer version of this program. Replace this process.`);
+  }
+}
+
 /** What readers may ask of the views; always answered from the live generation. */
 export abstract class ViewReader {
   abstract get<D>(view: View<D>, id: string): Promise<D | undefined>;
@@ -146,10 +153,14 @@ export abstract class ViewStore extends ViewReader {
   /** The builds of a group, oldest first; at most one is live. */
   abstract generations(group: string): Promise<readonly Generation[]>;
 
-  /** Starts an empty build beside the live one. Any earlier build that never went live is dropped. */
+  /**
+   * Starts an empty build beside the live one. Any earlier build that never went live is dropped.
+   *
+   * @throws ViewsSuperseded where several programs share the store, and there is a build of a newer version
+   */
   abstract begin(group: ViewGroup): Promise<Generation>;
 
-  /** Makes a build the one that readers see, and drops the former. */
+  /** Makes a build the one that readers see, and drops the former. @throws ViewsSuperseded as `begin` does */
   abstract promote(generation: Generation): Promise<void>;
 
   /**

@@ -102,7 +102,7 @@ export class KeptGroup {
 
   /** Whether new views were begun that the processor does not fill. */
   async #isAsked({ status }: Processor<Message>): Promise<boolean> {
-    if (status.state === 'stopped' || status.rebuilding) return false;
+    if (status.state !== 'running' || status.rebuilding) return false;
     try {
       const generations = await this.#views.generations(this.group);
       const { version } = this.#subject.group;

@@ -95,6 +95,8 @@ export const together = (one: ProcessorStatus, other: ProcessorStatus): Processo
   const position = Math.min(one.position, other.position);
   if (one.state === 'stopped') return { ...one, position };
   if (other.state === 'stopped') return { ...other, position };
+  if (one.state === 'superseded') return { ...one, position };
+  if (other.state === 'superseded') return { ...other, position };
   const rebuilding = one.rebuilding || other.rebuilding;
   return { state: 'running', group, position, rebuilding };
 };

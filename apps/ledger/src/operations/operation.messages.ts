@@ -27,7 +27,11 @@ export class ProcessorAnswer {
   @ShownText(undefined, 'accounts')
   readonly group!: string;
 
-  @Shown({ type: 'string', enum: ['running', 'stopped'] })
+  @Shown({
+    type: 'string',
+    enum: ['running', 'superseded', 'stopped'],
+    description: '`superseded`: a newer version of the ledger keeps these views.',
+  })
   readonly state!: string;
 
   @ShownWhole('Up to where its views reflect the log.')

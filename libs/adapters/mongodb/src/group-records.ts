@@ -1,4 +1,10 @@
-import { type Generation, LOG_START, type Position, type ViewGroup } from '@scrip/kernel';
+import {
+  type Generation,
+  LOG_START,
+  type Position,
+  type ViewGroup,
+  ViewsSuperseded,
+} from '@scrip/kernel';
 import type { Collection, Db } from 'mongodb';
 import type { MongoLimits } from './limits.js';
 import { isDuplicate } from './mongo-error.js';
@@ -51,10 +57,13 @@ export class GroupRecords {
   /**
    * Starts a build in place of the one that was growing. Of several processes that do so at once one wins, and the others
    * get its build. `usedUpTo` is the greatest number of which there are collections.
+   *
+   * @throws ViewsSuperseded where a build of a newer version is there: it would be taken away from who keeps that.
    */
   async begin({ name, version }: ViewGroup, usedUpTo: number): Promise<Generation> {
     for (let tries = 1; tries <= this.#limits.beginsMax; tries += 1) {
       const before = await this.read(name);
+      if (isOlder(version, before)) throw new ViewsSuperseded(name);
       const number = Math.max(before.last, usedUpTo) + 1;
       if (await this.#isBegun(name, version, before, number))
         return { group: name, version, number, live: false, position: LOG_START };
@@ -86,9 +95,13 @@ export class GroupRecords {
     }
   }
 
-  /** Makes a build the live one; false when it is not the one that was growing. */
-  async promote({ group, number }: Generation): Promise<boolean> {
-    const at = { _id: group, 'build.number': BigInt(number) };
+  /** Makes a build the live one, unless that is of a newer version; false when it is not the one that was growing. */
+  async promote({ group, version, number }: Generation): Promise<boolean> {
+    const at = {
+      _id: group,
+      'build.number': BigInt(number),
+      'live.version': { $not: { $gt: BigInt(version) } },
+    };
     const { matchedCount } = await this.#records.updateOne(at, {
       $rename: { build: 'live' },
       $currentDate: { promoted_at: true },
@@ -108,6 +121,12 @@ export class GroupRecords {
     return false;
   }
 }
+
+/** Whether there is a build of a newer version. */
+export const isOlder = (
+  version: number,
+  { live, build }: Pick<Builds, 'live' | 'build'>,
+): boolean => [live, build].some((each) => each !== undefined && each.version > version);
 
 const generationOf = (
   group: string,

@@ -11,12 +11,13 @@ import {
   ViewStore,
   ViewUnavailable,
   type ViewWrite,
+  ViewsSuperseded,
 } from '@scrip/kernel';
 import type { Db } from 'mongodb';
 import { atATime } from './at-a-time.js';
 import type { MongoConnection } from './connection.js';
 import { FormerBuilds } from './former-builds.js';
-import { GroupRecords } from './group-records.js';
+import { GroupRecords, isOlder } from './group-records.js';
 import type { MongoLimits } from './limits.js';
 import { LiveBuilds } from './live-builds.js';
 import { asking } from './mongo-error.js';
@@ -107,7 +108,7 @@ export class MongoViewStore extends ViewStore {
   override async promote(generation: Generation): Promise<void> {
     await asking(async () => {
       await this.#ensureIndexes(generation);
-      if (!(await this.#records.promote(generation))) throw gone(generation);
+      if (!(await this.#records.promote(generation))) throw await this.#whyGone(generation);
     });
     this.#live.forget(generation.group);
   }
@@ -140,7 +141,8 @@ export class MongoViewStore extends ViewStore {
     await asking(async () => {
       await atATime(this.#limits.commandsAtOnce, commands);
       // Only now: all that the checkpoint promises is on a majority of the servers.
-      if (!(await this.#records.advance(generation, checkpoint))) throw gone(generation);
+      if (!(await this.#records.advance(generation, checkpoint)))
+        throw await this.#whyGone(generation);
     });
   }
 
@@ -167,6 +169,13 @@ export class MongoViewStore extends ViewStore {
   async close(): Promise<void> {
     clearInterval(this.#tidying);
     await this.#tidied;
+  }
+
+  /** Why there is no such build any more. */
+  async #whyGone({ group, version, number }: Generation): Promise<Error> {
+    return isOlder(version, await this.#records.read(group))
+      ? new ViewsSuperseded(group)
+      : new Error(`Build ${String(number)} of the ${group} views is gone or live already`);
   }
 
   #collection(generation: Generation, view: AnyView): ViewCollection {
@@ -207,6 +216,3 @@ export class MongoViewStore extends ViewStore {
 
 const unavailable = (group: string): ViewUnavailable =>
   new ViewUnavailable(`The ${group} views are being built. Retry when that is done.`);
-
-const gone = ({ group, number }: Generation): Error =>
-  new Error(`Build ${String(number)} of the ${group} views is gone or live already`);
