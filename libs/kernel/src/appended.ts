@@ -20,10 +20,16 @@ export const appendedOf = async (
   append: () => Promise<readonly Position[]>,
   {
     triesMax,
+    withinMs,
     onUnknown,
-  }: Readonly<{ triesMax: number; onUnknown: (attempt: number) => Promise<void> }>,
+  }: Readonly<{
+    triesMax: number;
+    withinMs: number;
+    onUnknown: (attempt: number) => Promise<void>;
+  }>,
 ): Promise<Appended> => {
   let unknown: StoreUnavailable | undefined;
+  const until = performance.now() + withinMs;
   for (let attempt = 1; ; attempt += 1)
     try {
       return { end: 'appended', positions: await append() };
@@ -34,8 +40,8 @@ export const appendedOf = async (
       if (!(error instanceof StoreUnavailable)) throw error;
       // That a repetition was not written says nothing of the try before.
       if (error.outcome === 'unknown') unknown = error;
-      if (error.outcome === 'not_written' || attempt > triesMax)
-        throw storeUnavailable(unknown ?? error);
+      const isOver = attempt > triesMax || performance.now() >= until;
+      if (error.outcome === 'not_written' || isOver) throw storeUnavailable(unknown ?? error);
       await onUnknown(attempt);
     }
 };

@@ -49,6 +49,8 @@ export const executionLimits = {
   rivalsForgottenMs: 1_000,
   /** How often an append of unknown outcome is repeated, before STORE_UNAVAILABLE. */
   unknownRetriesMax: 5,
+  /** How long after its beginning it is still repeated: whoever asked does not wait for ever. */
+  unknownRetriesMs: 8_000,
   /** The pause before such a repetition: doubled each time, jittered. */
   retryPauseMs: 20,
   /** A snapshot is kept when at least this many events, and as many as the state has items, came since the last. */

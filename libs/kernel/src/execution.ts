@@ -435,6 +435,7 @@ export class Execution {
     if (batch.tip !== undefined) batch.told?.();
     return appendedOf(() => this.#store.append(lane.stream, revision, commands, { id, follows }), {
       triesMax: this.#limits.unknownRetriesMax,
+      withinMs: this.#limits.unknownRetriesMs,
       onUnknown: (attempt) => {
         this.#observer.unknownOutcome?.();
         return this.#pause(this.#limits.retryPauseMs * 2 ** (attempt - 1));

@@ -149,7 +149,8 @@ export class EmbeddedStores extends Stores {
     this.#projectors.wake();
   }
 
-  override async close(): Promise<void> {
+  override async close(underWay?: Promise<unknown>): Promise<void> {
+    await underWay;
     await this.#events.close();
     await this.#projectors.close();
     this.#views.close();

@@ -227,9 +227,8 @@ export class Ledger {
 
   /** Takes no more commands, finishes those under way, and closes the stores. */
   async close(): Promise<void> {
-    await this.#timer?.stop();
-    await this.#execution.close();
-    await this.#stores.close();
+    const timerStopped = this.#timer?.stop();
+    await this.#stores.close(Promise.all([timerStopped, this.#execution.close()]));
   }
 
   readonly #counted = <T extends Ended>(outcome: T): T => {

@@ -30,8 +30,10 @@ import { WhileLeased } from './while-leased.js';
 const serverLimits = {
   /** How often a process looks how far the log and the views are. */
   lookMs: 1_000,
-  /** How often in a row it may fail to before it says that it cannot work. */
-  failuresMax: 5,
+  /** How long ago the last look that went well may be before it says that it cannot work. */
+  lookedWithinMs: 10_000,
+  /** How long a process that ends waits for what it has under way before it gives up its calls to KurrentDB. */
+  closeMs: 4_000,
   /** How often old idempotency keys are dropped. */
   pruneMs: 60_000,
   /** When a start that waits for a worker says so. */
@@ -79,8 +81,8 @@ export class ServerStores extends Stores {
   readonly #looking: Promise<void>;
   readonly #positions = new Map<string, Position>();
   #head: Position = LOG_START;
-  #failures = 0;
-  #failure = '';
+  #lookedAt = performance.now();
+  #failure = 'The stores did not answer';
 
   private constructor(parts: Parts, role: Role) {
     super();
@@ -160,7 +162,7 @@ export class ServerStores extends Stores {
   }
 
   override get broken(): string | undefined {
-    if (this.#failures >= serverLimits.failuresMax) return this.#failure;
+    if (performance.now() - this.#lookedAt > serverLimits.lookedWithinMs) return this.#failure;
     for (const { status } of this.#kept)
       if (status?.state === 'stopped') return `The ${status.group} views stopped: ${status.reason}`;
     return undefined;
@@ -202,12 +204,17 @@ export class ServerStores extends Stores {
     return this.#chosen(name, run);
   }
 
-  override async close(): Promise<void> {
+  override async close(underWay?: Promise<unknown>): Promise<void> {
     this.#ended.abort();
-    await this.#looking;
-    await Promise.all([...this.#kept.map((kept) => kept.stop()), this.#pruning?.stop()]);
-    await this.snapshots.settled();
+    const kept = [...this.#kept, this.#pruning].map((each) => each?.stop());
+    const ended = Promise.all([underWay, this.#looking, ...kept]);
+    const waited = new AbortController();
+    await Promise.race([ended, pause(serverLimits.closeMs, waited.signal)]);
+    waited.abort();
+    // Whatever still waits for KurrentDB ends with it.
     await this.events.close();
+    await ended;
+    await this.snapshots.settled();
     await this.views.close();
     await this.#connection.close();
   }
@@ -285,9 +292,8 @@ export class ServerStores extends Stores {
       try {
         await this.#toHead();
         for (const { group } of groups) await this.#lookAt(group.name);
-        this.#failures = 0;
+        this.#lookedAt = performance.now();
       } catch (error) {
-        this.#failures += 1;
         this.#failure = error instanceof Error ? error.message : String(error);
       }
       await pause(serverLimits.lookMs, signal);

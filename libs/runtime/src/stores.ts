@@ -39,7 +39,8 @@ export abstract class Stores {
   /** Runs something in one process at a time: here for as long as it may, and not while another process runs it. */
   abstract whileChosen(name: string, run: () => Running): Running;
 
-  abstract close(): Promise<void>;
+  /** Closes them when what is under way has ended; that may be given up where it waits for a server that is silent. */
+  abstract close(underWay?: Promise<unknown>): Promise<void>;
 }
 
 /** Something that goes on until it is stopped. */

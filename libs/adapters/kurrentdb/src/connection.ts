@@ -7,6 +7,10 @@ import { CallTimeout, type Failure, failureOf } from './failures.js';
 const callLimits = {
   /** How long a call may take; the client is told so, but does not count the time that it looks for the cluster. */
   timeoutMs: 10_000,
+  /** How long it may take with all its tries: less than a request waits. */
+  totalMs: 15_000,
+  /** How long the end of a client is waited for. */
+  closeMs: 2_000,
   /** How often a call is made that surely did nothing, or only reads. */
   triesMax: 5,
   /** The pause before the next try: doubled each time, jittered. */
@@ -30,6 +34,8 @@ export class Connection {
   readonly #random: () => number;
   readonly #retired = new Map<KurrentClient, NodeJS.Timeout>();
   readonly #onReplaced = new Set<() => void>();
+  readonly #underWay = new Set<AbortController>();
+  #isClosed = false;
   #client: KurrentClient;
   #failures = 0;
   #replacements = 0;
@@ -74,12 +80,17 @@ export class Connection {
     isRead: boolean,
     run: (client: KurrentClient, givenUp: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const { timeoutMs, totalMs } = this.limits;
+    const until = performance.now() + totalMs;
+    if (this.#isClosed) throw new CallTimeout('The connection to the event store is closed');
     for (let attempt = 1; ; attempt += 1) {
       const client = this.#client;
+      const givenUp = new AbortController();
+      this.#underWay.add(givenUp);
       try {
-        const givenUp = new AbortController();
+        const ms = Math.min(timeoutMs, until - performance.now());
         const result = await this.#counted(client, () =>
-          within(this.limits.timeoutMs, run(client, givenUp.signal), givenUp),
+          within(ms, run(client, givenUp.signal), givenUp),
         );
         this.#failures = 0;
         return result;
@@ -87,28 +98,32 @@ export class Connection {
         const failure = failureOf(error);
         this.failed(client, failure);
         const mayRepeat = failure.passes && (isRead || failure.written === 'not_written');
-        if (!mayRepeat || attempt >= this.limits.triesMax) throw error;
+        const isOver = this.#isClosed || attempt >= this.limits.triesMax;
         const ms = this.limits.retryPauseMs * 2 ** (attempt - 1);
+        if (!mayRepeat || isOver || performance.now() + ms >= until) throw error;
         await pause(ms * (0.5 + this.#random() / 2));
+      } finally {
+        this.#underWay.delete(givenUp);
       }
     }
   }
 
   /** Takes note that a client failed; calls and subscriptions both tell. */
   failed(client: KurrentClient, { connection }: Failure): void {
-    if (client !== this.#client || connection === 'good') return;
+    if (this.#isClosed || client !== this.#client || connection === 'good') return;
     this.#failures += 1;
     if (connection !== 'lost' && this.#failures < this.limits.failuresMax) return;
     // The next failure after that time tells again.
     if (performance.now() - this.#replacedAt >= this.limits.replaceMinMs) this.#replace();
   }
 
+  /** Gives up the calls under way, and ends the clients. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const call of this.#underWay) call.abort();
     for (const timer of this.#retired.values()) clearTimeout(timer);
     const clients = [...this.#retired.keys(), this.#client];
-    await Promise.allSettled(
-      clients.map((client) => within(this.limits.timeoutMs, client.close())),
-    );
+    await Promise.allSettled(clients.map((client) => within(this.limits.closeMs, client.close())));
   }
 
   async #counted<T>(client: KurrentClient, call: () => Promise<T>): Promise<T> {
@@ -151,10 +166,12 @@ export class Connection {
 const within = async <T>(ms: number, call: Promise<T>, givenUp?: AbortController): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    const giveUp = (): void => {
       reject(new CallTimeout(`No answer within ${String(ms)} ms`));
       givenUp?.abort();
-    }, ms);
+    };
+    timer = setTimeout(giveUp, ms);
+    givenUp?.signal.addEventListener('abort', giveUp, { once: true });
   });
   try {
     return await Promise.race([call, timeout]);

@@ -200,6 +200,30 @@ describe('a command that cannot be proven new', () => {
 
 const onFaults = hasFaults ? describe : describe.skip;
 
+onFaults('a server that is silent', () => {
+  const limits = { timeoutMs: 200, totalMs: 300, retryPauseMs: 1 };
+  const silence = (): number =>
+    cluster.model.faults.add({ on: 'read', times: 99, fault: { kind: 'black_hole' } });
+
+  it('is waited for no longer than all tries may take together', async () => {
+    const store = await cluster.process({ limits });
+    silence();
+    const began = performance.now();
+    await expect(store.readStream('s', 0, 1)).rejects.toThrow(StoreUnavailable);
+    // Alone, five tries would take a second.
+    expect(performance.now() - began).toBeLessThan(600);
+  });
+
+  it('does not keep the store from being closed: what waits for it ends', async () => {
+    const store = await cluster.process({ limits: { timeoutMs: 60_000, totalMs: 60_000 } });
+    silence();
+    const ended = expect(store.readStream('s', 0, 1)).rejects.toThrow(StoreUnavailable);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await store.close();
+    await ended;
+  });
+});
+
 onFaults('an append whose answer is lost', () => {
   const limits = { timeoutMs: 250, retryPauseMs: 1 };
   const lose = (fault: CallFault): number => cluster.model.faults.add({ on: 'append', fault });
