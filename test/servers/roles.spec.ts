@@ -150,6 +150,29 @@ described('several processes over the same stores', () => {
     expect(await balanceAfter(there, account_id, one?.position)).toBe(7);
   });
 
+  it('tell in a process that keeps no views how their keeper stands, and no gauge of it', async () => {
+    type State = Readonly<{ state: unknown; reason?: unknown }>;
+    const access = async (): Promise<State | undefined> =>
+      (await processorsOf(first)).find(({ group }) => group === 'access') as State | undefined;
+    await eventually(async () => (await access())?.state === 'running', WITHIN_MS);
+    // The keeper has told that it runs, and tells again only of a change.
+    const client = await MongoClient.connect(servers.ferret.url);
+    const keepers = client.db('scrip').collection<{ _id: string }>('view_keepers');
+    const stopped = { state: 'stopped', reason: 'an event cannot be handled' };
+    try {
+      await keepers.updateOne({ _id: 'access' }, { $set: stopped });
+      await eventually(async () => (await access())?.state === 'stopped', WITHIN_MS);
+      expect(await access()).toMatchObject(stopped);
+    } finally {
+      await keepers.updateOne({ _id: 'access' }, { $set: { state: 'running' } });
+      await client.close();
+    }
+    const tellsOfRunning = async ({ url }: Running): Promise<boolean> =>
+      (await (await fetch(`${url}/metrics`)).text()).includes('scrip_processor_running{');
+    expect(await tellsOfRunning(first)).toBe(false);
+    expect(await tellsOfRunning(worker)).toBe(true);
+  });
+
   it('build views anew when any process is asked to', async () => {
     const former = await builds();
     expect(former).toHaveLength(1);

@@ -57,7 +57,7 @@ export class Metrics {
   });
   readonly #running = new Gauge({
     name: 'scrip_processor_running',
-    help: '1 while a processor runs, 0 after it stopped',
+    help: '1 while a processor of this process runs, 0 after it stopped; none where another process keeps the views',
     labelNames: ['group'],
     registers: [this.registry],
   });
@@ -167,9 +167,11 @@ export class Metrics {
     this.#ready.set(isReady ? 1 : 0);
   }
 
-  processor(group: string, lag: number, isRunning: boolean): void {
+  /** How far views are behind the log, and, of those that this process keeps, whether they follow it. */
+  processor(group: string, lag: number, isRunning: boolean | undefined): void {
     this.#lag.set({ group }, lag);
-    this.#running.set({ group }, isRunning ? 1 : 0);
+    if (isRunning === undefined) this.#running.remove({ group });
+    else this.#running.set({ group }, isRunning ? 1 : 0);
   }
 
   request(route: string, status: number, seconds: number): void {

@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { accessProjections, accessViews } from '@scrip/access';
 import { accountProjections, accountViews } from '@scrip/accounts';
 import { KurrentEventStore } from '@scrip/adapters/kurrentdb';
-import { MongoConnection, MongoLeases, MongoViewStore } from '@scrip/adapters/mongodb';
+import {
+  type KeeperTold,
+  MongoConnection,
+  MongoKeepers,
+  MongoLeases,
+  MongoViewStore,
+} from '@scrip/adapters/mongodb';
 import {
   type AnyProjectionGroup,
   type Clock,
@@ -12,6 +18,7 @@ import {
   type ProcessorStatus,
   Refusal,
   ViewCommandIndex,
+  type ViewGroup,
   ViewSnapshots,
   commandsGroup,
   pause,
@@ -23,7 +30,13 @@ import type { Role, StoresConfig } from './config.js';
 import { KeptGroup } from './kept-group.js';
 import type { Metrics } from './metrics.js';
 import { edgeRefusals } from './refusals.js';
-import { type Backup, type ProcessorState, type Running, Stores } from './stores.js';
+import {
+  type Backup,
+  type ProcessorState,
+  type Running,
+  Stores,
+  type UnknownStatus,
+} from './stores.js';
 import { viewsBuilt } from './view-wait.js';
 import { WhileLeased } from './while-leased.js';
 
@@ -69,6 +82,7 @@ export class ServerStores extends Stores {
   override readonly views: MongoViewStore;
   readonly #connection: MongoConnection;
   readonly #leases: Leases;
+  readonly #keepers: MongoKeepers;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -79,7 +93,10 @@ export class ServerStores extends Stores {
   readonly #pruning: WhileLeased | undefined;
   readonly #ended = new AbortController();
   readonly #looking: Promise<void>;
-  readonly #positions = new Map<string, Position>();
+  /** The views that another process keeps, as they were when they were last looked at. */
+  readonly #elsewhere = new Map<string, KeptElsewhere>();
+  /** What this process told of those that it keeps. */
+  readonly #told = new Map<string, string>();
   #head: Position = LOG_START;
   #lookedAt = performance.now();
   #failure = 'The stores did not answer';
@@ -90,6 +107,7 @@ export class ServerStores extends Stores {
     this.views = parts.views;
     this.#connection = parts.connection;
     this.#leases = parts.leases;
+    this.#keepers = new MongoKeepers(parts.connection);
     this.#metrics = parts.metrics;
     this.#log = parts.log;
     this.#clock = parts.clock;
@@ -170,18 +188,15 @@ export class ServerStores extends Stores {
 
   override processors(): readonly ProcessorState[] {
     return groups.flatMap(({ group: { name } }) => {
-      const here = this.#kept.find((kept) => kept.group === name)?.status;
-      const position = here?.position ?? this.#positions.get(name);
-      if (position === undefined) return [];
-      const status: ProcessorStatus = here ?? {
-        state: 'running',
-        group: name,
-        position,
-        rebuilding: false,
-      };
-      const behind = Math.max(0, this.#head - Math.max(0, position));
+      const here = this.#statusOf(name);
+      const status = here ?? this.#elsewhere.get(name);
+      if (status === undefined) return [];
+      const behind = Math.max(0, this.#head - Math.max(0, status.position));
       const lag = Math.ceil(behind / this.events.positionsPerEvent);
-      this.#metrics.processor(name, lag, status.state === 'running');
+      // The gauge of a process that does not keep the views would go on telling what its keeper told last.
+      const isRunning =
+        here === undefined || here.state === 'superseded' ? undefined : here.state === 'running';
+      this.#metrics.processor(name, lag, isRunning);
       return [{ ...status, head: this.#head, lag }];
     });
   }
@@ -291,7 +306,7 @@ export class ServerStores extends Stores {
     while (!signal.aborted) {
       try {
         await this.#toHead();
-        for (const { group } of groups) await this.#lookAt(group.name);
+        for (const { group } of groups) await this.#lookAt(group);
         this.#lookedAt = performance.now();
       } catch (error) {
         this.#failure = error instanceof Error ? error.message : String(error);
@@ -306,9 +321,35 @@ export class ServerStores extends Stores {
     return this.#head;
   }
 
-  async #lookAt(group: string): Promise<void> {
-    const live = (await this.views.generations(group)).find((each) => each.live);
-    if (live !== undefined) this.#positions.set(group, live.position);
+  #statusOf(group: string): ProcessorStatus | undefined {
+    return this.#kept.find((kept) => kept.group === group)?.status;
+  }
+
+  async #lookAt({ name, version }: ViewGroup): Promise<void> {
+    const generations = await this.views.generations(name);
+    const here = this.#statusOf(name);
+    if (here !== undefined) {
+      await this.#tell(here, version);
+      return;
+    }
+    this.#told.delete(name);
+    const live = generations.find((each) => each.live);
+    if (live === undefined) return;
+    const { position } = live;
+    const rebuilding = generations.some((each) => !each.live);
+    const told = live.version > version ? SUPERSEDED : await this.#keepers.told(name);
+    this.#elsewhere.set(name, elsewhere({ group: name, position, rebuilding }, told));
+  }
+
+  /** Tells processes that do not keep these views how they stand, when that has changed. */
+  async #tell(status: ProcessorStatus, version: number): Promise<void> {
+    const { group, state } = status;
+    if (state === 'superseded') return;
+    const told = { version, state, ...(state === 'stopped' ? { reason: status.reason } : {}) };
+    const text = JSON.stringify(told);
+    if (this.#told.get(group) === text) return;
+    await this.#keepers.tell(group, told);
+    this.#told.set(group, text);
   }
 }
 
@@ -326,4 +367,29 @@ const seldom = (
     toldAt = performance.now();
     times = 0;
   };
+};
+
+type KeptElsewhere = ProcessorStatus | UnknownStatus;
+
+const SUPERSEDED = { state: 'superseded' } as const;
+
+/** How views stand that another process keeps, by what that told last. */
+const elsewhere = (
+  {
+    group,
+    position,
+    rebuilding,
+  }: Readonly<{ group: string; position: Position; rebuilding: boolean }>,
+  told: Pick<KeeperTold, 'state' | 'reason'> | undefined,
+): KeptElsewhere => {
+  switch (told?.state) {
+    case undefined:
+      return { state: 'unknown', group, position };
+    case 'running':
+      return { state: 'running', group, position, rebuilding };
+    case 'superseded':
+      return { state: 'superseded', group, position };
+    case 'stopped':
+      return { state: 'stopped', group, position, reason: told.reason ?? '' };
+  }
 };

@@ -7,7 +7,11 @@ import type {
 } from '@scrip/kernel';
 
 /** How a processor stands, and how far it is behind the log. */
-export type ProcessorState = ProcessorStatus & Readonly<{ head: Position; lag: number }>;
+export type ProcessorState = (ProcessorStatus | UnknownStatus) &
+  Readonly<{ head: Position; lag: number }>;
+
+/** Another process keeps these views, or none does, and nothing was heard of it yet. */
+export type UnknownStatus = Readonly<{ state: 'unknown'; group: string; position: Position }>;
 
 /** A copy of the events, and the last position in it. */
 export type Backup = Readonly<{ file: string; position: Position }>;

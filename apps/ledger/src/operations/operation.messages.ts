@@ -29,8 +29,9 @@ export class ProcessorAnswer {
 
   @Shown({
     type: 'string',
-    enum: ['running', 'superseded', 'stopped'],
-    description: '`superseded`: a newer version of the ledger keeps these views.',
+    enum: ['running', 'superseded', 'stopped', 'unknown'],
+    description:
+      'Where another process keeps the views, as that told last; `unknown` until it has. `superseded`: a newer version of the ledger keeps them.',
   })
   readonly state!: string;
 

@@ -3,3 +3,4 @@ export * from './leases.js';
 export * from './limits.js';
 export { MongoUnusable } from './startup-check.js';
 export * from './view-store.js';
+export { type KeeperTold, MongoKeepers } from './keepers.js';
