@@ -1,6 +1,6 @@
-import { type Db, MongoClient } from 'mongodb';
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { type MongoLimits, mongoLimits } from './limits.js';
-import { checkServer } from './startup-check.js';
+import { MongoUnusable, checkServer } from './startup-check.js';
 
 export type MongoOptions = Readonly<{
   /** Whether this process writes views; one that only answers needs no right to. */
@@ -28,7 +28,7 @@ export class MongoConnection {
     { writes = true, standalone = false, limits: given }: MongoOptions = {},
   ): Promise<MongoConnection> {
     const limits = { ...mongoLimits, ...given };
-    const client = new MongoClient(url, {
+    const client = clientOf(url, {
       appName: 'scrip',
       // Amounts are 64-bit integers.
       useBigInt64: true,
@@ -58,3 +58,14 @@ export class MongoConnection {
     await this.#client.close();
   }
 }
+
+/** The driver's own words about a connection string that it cannot read would repeat it, with its password. */
+const clientOf = (url: string, options: MongoClientOptions): MongoClient => {
+  try {
+    return new MongoClient(url, options);
+  } catch {
+    throw new MongoUnusable(
+      'The connection string of MongoDB cannot be read. It has the form mongodb://user:password@host:port,host:port/database?option=value, where user and password are percent-encoded, and mongodb+srv:// names one host without a port',
+    );
+  }
+};

@@ -38,6 +38,26 @@ describe('the check of a server', () => {
     await expect(opening).rejects.not.toThrow(/secret/);
   });
 
+  it('says nothing of a connection string that it cannot read, which may hold a password', async () => {
+    for (const url of [
+      'mongodb://me:secret',
+      'mongodb://me:se/cret@h/scrip',
+      'mongodb+srv://me:secret@h:1/scrip',
+    ]) {
+      const opening = MongoConnection.open(url);
+      await expect(opening).rejects.toThrow('The connection string of MongoDB cannot be read');
+      await expect(opening).rejects.not.toThrow(/secret|se.cret/);
+    }
+  });
+
+  it('names the host whose SRV record it cannot find', async () => {
+    const opening = MongoConnection.open('mongodb+srv://me:secret@db.scrip.invalid/scrip', {
+      limits: { selectMs: 200 },
+    });
+    await expect(opening).rejects.toThrow(/db\.scrip\.invalid: .*SRV/);
+    await expect(opening).rejects.not.toThrow(/secret/);
+  });
+
   it('asks for the name of a database', async () => {
     const opening = MongoConnection.open('mongodb://127.0.0.1:1/');
     await expect(opening).rejects.toThrow('Name the database');

@@ -14,7 +14,9 @@ type Checked = Readonly<{ writes: boolean; standalone: boolean }>;
 
 /** Checks that the database may be used for views. @throws MongoUnusable */
 export const checkServer = async (client: MongoClient, checked: Checked): Promise<void> => {
-  const where = client.options.hosts.map(String).join(', ');
+  const { hosts, srvHost } = client.options;
+  // Of a name whose records are yet to be looked up, no hosts are known.
+  const where = srvHost ?? hosts.map(String).join(', ');
   const db = client.db();
   if (client.options.dbName === 'test')
     throw new MongoUnusable(
@@ -27,11 +29,20 @@ export const checkServer = async (client: MongoClient, checked: Checked): Promis
     else await db.collection('view_groups').findOne({});
   } catch (error) {
     if (error instanceof MongoUnusable) throw error;
-    const what = error instanceof MongoError ? adviceOn(error, db.databaseName, checked) : '';
+    const what = isOfName(error)
+      ? 'its name has no SRV record that can be found. Correct the connection string, or use mongodb:// and name all members'
+      : adviceOn(error instanceof MongoError ? error : {}, db.databaseName, checked);
     const said = error instanceof Error ? error.message : String(error);
     throw new MongoUnusable(`MongoDB at ${where}: ${what} (${said})`, { cause: error });
   }
 };
+
+/** Whether a look-up of a name failed, by Node's error; not by its class: under jest, Node's errors are of another realm. */
+const isOfName = (error: unknown): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  'syscall' in error &&
+  String(error.syscall).startsWith('query');
 
 /** What is wrong with a server, by what it says of itself, and what to do. */
 export const faultIn = (
