@@ -429,16 +429,16 @@ export class Execution {
       decided.map(({ waiting, events }) => [waiting.request.meta, events]),
     );
     const id = (lastAppend += 1);
+    const tip = { state, revision: revision + count, append: id };
     // What is postponed comes before whatever could follow.
-    batch.tip =
-      postponed.length > 0 ? undefined : { state, revision: revision + count, append: id };
+    batch.tip = postponed.length > 0 ? undefined : tip;
     if (batch.tip !== undefined) batch.told?.();
     return appendedOf(() => this.#store.append(lane.stream, revision, commands, { id, follows }), {
       triesMax: this.#limits.unknownRetriesMax,
       withinMs: this.#limits.unknownRetriesMs,
-      onUnknown: (attempt) => {
+      onUnknown: async (attempt) => {
         this.#observer.unknownOutcome?.();
-        return this.#pause(this.#limits.retryPauseMs * 2 ** (attempt - 1));
+        await this.#pause(this.#limits.retryPauseMs * 2 ** (attempt - 1));
       },
     });
   }
@@ -529,9 +529,8 @@ export class Execution {
 
   /** Waits before a batch is decided anew: not the first time, as what others wrote has to be read anyway. */
   async #pauseAfter(conflicts: number): Promise<void> {
-    if (conflicts < 2) return;
-    const { conflictPauseMs, conflictPauseMaxMs } = this.#limits;
-    await this.#pause(Math.min(conflictPauseMaxMs, conflictPauseMs * 2 ** (conflicts - 2)));
+    const { conflictPauseMs: first, conflictPauseMaxMs: most } = this.#limits;
+    if (conflicts > 1) await this.#pause(Math.min(most, first * 2 ** (conflicts - 2)));
   }
 
   #pause(ms: number): Promise<void> {

@@ -82,8 +82,8 @@ export class Connection {
   ): Promise<T> {
     const { timeoutMs, totalMs } = this.limits;
     const until = performance.now() + totalMs;
-    if (this.#isClosed) throw new CallTimeout('The connection to the event store is closed');
     for (let attempt = 1; ; attempt += 1) {
+      if (this.#isClosed) throw new CallTimeout('The connection to the event store is closed');
       const client = this.#client;
       const givenUp = new AbortController();
       this.#underWay.add(givenUp);
@@ -98,7 +98,7 @@ export class Connection {
         const failure = failureOf(error);
         this.failed(client, failure);
         const mayRepeat = failure.passes && (isRead || failure.written === 'not_written');
-        const isOver = this.#isClosed || attempt >= this.limits.triesMax;
+        const isOver = attempt >= this.limits.triesMax;
         const ms = this.limits.retryPauseMs * 2 ** (attempt - 1);
         if (!mayRepeat || isOver || performance.now() + ms >= until) throw error;
         await pause(ms * (0.5 + this.#random() / 2));
