@@ -1,6 +1,7 @@
 import { type TypeOf, packed, text, whole } from './codec.js';
 import { type Position, type Snapshot, SnapshotStore } from './event-log.js';
 import type { Instant } from './instant.js';
+import { pause } from './pause.js';
 import {
   type Generation,
   type RangeQuery,
@@ -18,6 +19,10 @@ const STATE_CHARACTERS_MAX = 8_000_000;
 const WAITING_MAX = 256;
 /** Snapshots that one load looks at: all of them may be later than the instant asked for. */
 const LOOKED_AT_MAX = 1_000;
+
+/** How often, and how far apart, a process looks for the build that another one is putting in place. */
+const OTHERS_LOOKS_MAX = 20;
+const OTHERS_PAUSE_MS = 50;
 
 const snapshotDocument = packed({
   stream: text(1_000),
@@ -138,8 +143,25 @@ export class ViewSnapshots extends SnapshotStore {
     const live = (await this.#views.generations(snapshotsGroup.name)).find(isLive);
     if (live !== undefined) return live;
     const begun = await this.#views.begin(snapshotsGroup);
-    await this.#views.promote(begun);
+    try {
+      await this.#views.promote(begun);
+    } catch (error) {
+      // Of several processes that start at once, another one may have put its build in place.
+      const other = await this.#otherLive(isLive);
+      if (other === undefined) throw error;
+      return other;
+    }
     return { ...begun, live: true };
+  }
+
+  /** The build that another process puts in place meanwhile, if it does. */
+  async #otherLive(isLive: (each: Generation) => boolean): Promise<Generation | undefined> {
+    for (let looks = 1; looks <= OTHERS_LOOKS_MAX; looks += 1) {
+      const live = (await this.#views.generations(snapshotsGroup.name)).find(isLive);
+      if (live !== undefined) return live;
+      await pause(OTHERS_PAUSE_MS);
+    }
+    return undefined;
   }
 }
 

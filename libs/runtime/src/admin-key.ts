@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SCOPES, streamOfTenant, tenants } from '@scrip/access';
-import { type Clock, type Execution, NO_STREAM } from '@scrip/kernel';
+import { type Clock, type Execution, NO_STREAM, Refusal } from '@scrip/kernel';
 import { type ApiKeyParts, formatApiKey, hashSecret, newApiKey, parseApiKey } from './api-key.js';
 import { ConfigError } from './config.js';
 
@@ -52,8 +52,16 @@ export const admitGivenKey = async (
     throw new ConfigError(
       `Nobody could get in: this is the ledger's first start. Set SCRIP_ADMIN_KEY to a key that you keep, such as this one, which was drawn just now and is kept nowhere: ${formatApiKey(newApiKey())}`,
     );
-  // The digest tells two first starts with different keys apart: the later one is refused.
-  await admit(parts, hashSecret(parts.secret), execution, clock);
+  try {
+    // The digest tells two first starts with different keys apart: the later one is refused.
+    await admit(parts, hashSecret(parts.secret), execution, clock);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'IDEMPOTENCY_KEY_REUSED')
+      throw new ConfigError(
+        'SCRIP_ADMIN_KEY: another process has just made the first start with another key. Give all processes the same key, or leave it out from now on.',
+      );
+    throw error;
+  }
 };
 
 const admit = async (
