@@ -191,6 +191,28 @@ described('several processes over the same stores', () => {
     expect(await balanceAfter(first, 'one-key')).toBe(7);
   });
 
+  it('do not start over when a rebuild is asked for again and again', async () => {
+    const client = await MongoClient.connect(servers.ferret.url);
+    const last = async (): Promise<number> => {
+      const records = client.db('scrip').collection<{ _id: string; last: number }>('view_groups');
+      return Number((await records.findOne({ _id: 'accounts' }))?.last);
+    };
+    try {
+      const before = await last();
+      for (let n = 0; n < 5; n += 1)
+        await fetch(`${second.url}/v1/operator/rebuild`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ group: 'accounts' }),
+        });
+      // One more where the first was done before the last was asked for.
+      expect(await last()).toBeGreaterThan(before);
+      expect(await last()).toBeLessThanOrEqual(before + 2);
+    } finally {
+      await client.close();
+    }
+  });
+
   it('go on when the process that keeps the views is gone', async () => {
     const other = await start('worker');
     const { credits } = clientOf(first);
@@ -216,6 +238,7 @@ described('several processes over the same stores', () => {
     expect(await status('/health/live')).toBe(200);
     expect(await status('/metrics')).toBe(200);
     expect(await status('/v1/accounts')).toBe(404);
+    expect(await status('/docs')).toBe(404);
   });
 
   it('say what is wrong and end, where a setting or a server cannot be used', async () => {

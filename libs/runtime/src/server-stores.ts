@@ -208,7 +208,17 @@ export class ServerStores extends Stores {
   /** Begins new views beside the live ones; the worker that keeps them finds and fills them. */
   override async rebuild(group: string | undefined): Promise<void> {
     for (const { group: own } of groups)
-      if (group === undefined || own.name === group) await this.views.begin(own);
+      if ((group === undefined || own.name === group) && !(await this.#isGrowing(own)))
+        await this.views.begin(own);
+  }
+
+  /** Whether new views are being built already: begun again, they would start over. */
+  async #isGrowing({ name, version }: ViewGroup): Promise<boolean> {
+    const generations = await this.views.generations(name);
+    const head = await this.#toHead();
+    return generations.some(
+      (each) => !each.live && each.version === version && each.position <= head,
+    );
   }
 
   override backUp(): Promise<Backup> {
