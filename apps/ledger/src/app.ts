@@ -51,7 +51,8 @@ export const createApp = async (
     { logger: new NestLog(log), bodyParser: false, abortOnError: false },
   );
   app.useGlobalFilters(new ProblemFilter(problems));
-  serveReference(server, adapter.declared, API_VERSION);
+  // A worker serves nothing that it would tell of.
+  if (config.role !== 'worker') serveReference(server, adapter.declared, API_VERSION);
   await app.init();
   return app;
 };

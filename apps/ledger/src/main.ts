@@ -41,7 +41,7 @@ const serve = async (config: LedgerConfig): Promise<void> => {
   await app.listen(config.port, config.host);
   const url = await app.getUrl();
   log.info({ url, role: config.role }, 'The ledger listens');
-  process.stdout.write(welcome(url, config.stores, ledger.admin));
+  process.stdout.write(welcome(url, config, ledger.admin));
   let isEnding = false;
   const end = (signal: string): void => {
     if (isEnding) return;

@@ -1,11 +1,15 @@
-import type { AdminKey, StoresConfig } from '@scrip/runtime';
+import type { AdminKey, LedgerConfig } from '@scrip/runtime';
 
 /** What the one who starts the ledger sees: on the first start with the key, and what to do with it. */
-export const welcome = (url: string, stores: StoresConfig, admin: AdminKey | undefined): string => {
+export const welcome = (
+  url: string,
+  { stores, role }: Pick<LedgerConfig, 'stores' | 'role'>,
+  admin: AdminKey | undefined,
+): string => {
   const place = stores.kind === 'embedded' ? stores.dataFolder : 'KurrentDB and MongoDB';
   const lines = ['', `Scrip listens on ${url} and keeps its data in ${place}.`];
   if (admin !== undefined) lines.push(`The admin key is in ${admin.file}.`);
-  lines.push(`The API reference is at ${url}/docs.`);
+  if (role !== 'worker') lines.push(`The API reference is at ${url}/docs.`);
   if (admin?.fresh === true) lines.push('', 'Try it:', '', ...firstSteps(url, admin.file));
   return `${lines.join('\n')}\n\n`;
 };

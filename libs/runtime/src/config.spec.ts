@@ -52,6 +52,7 @@ describe('the configuration', () => {
     ['a role on embedded stores', { SCRIP_ROLE: 'api' }, 'SCRIP_ROLE: api needs stores'],
     ['a folder beside servers', { ...servers, SCRIP_DATA: '/data' }, 'SCRIP_DATA'],
     ['an admin key on embedded stores', { SCRIP_ADMIN_KEY: adminKey }, 'SCRIP_ADMIN_KEY'],
+    ['a lease on embedded stores', { SCRIP_LEASE_MS: '5000' }, 'SCRIP_LEASE_MS: it concerns'],
     ['an admin key that is none', { ...servers, SCRIP_ADMIN_KEY: 'hunter2' }, 'SCRIP_ADMIN_KEY'],
   ])('refuses %s, and names it', (_, env, told) => {
     expect(() => readConfig(env)).toThrow(ConfigError);

@@ -199,7 +199,7 @@ export const readConfig = (env: Env): LedgerConfig => {
     ({ path, message }) => `${path.join('.')}: ${message}`,
   );
   faults.push(...unknown.map((name) => `${name}: there is no such setting`));
-  if (read.success) faults.push(...contradictionsIn(read.data));
+  if (read.success) faults.push(...contradictionsIn(read.data, given));
   if (!read.success || faults.length > 0)
     throw new ConfigError(`The settings in the environment are wrong. ${faults.join('. ')}.`);
   const { data } = read;
@@ -216,7 +216,15 @@ export const readConfig = (env: Env): LedgerConfig => {
 
 type Settings = z.infer<typeof schema>;
 
-const contradictionsIn = (settings: Settings): readonly string[] => {
+/** What concerns servers only. */
+const SERVERS_SETTINGS = [
+  'SCRIP_VIEW_STANDALONE',
+  'SCRIP_VIEW_WRITES',
+  'SCRIP_VIEW_COMMANDS',
+  'SCRIP_LEASE_MS',
+] as const;
+
+const contradictionsIn = (settings: Settings, given: Env): readonly string[] => {
   const { SCRIP_EVENT_STORE, SCRIP_VIEW_STORE, SCRIP_ROLE, SCRIP_DATA, SCRIP_ADMIN_KEY } = settings;
   const faults: string[] = [];
   const areEmbedded = SCRIP_EVENT_STORE === EMBEDDED;
@@ -232,6 +240,10 @@ const contradictionsIn = (settings: Settings): readonly string[] => {
     faults.push(
       'SCRIP_ADMIN_KEY: on embedded stores the first start writes a key to admin.key in the data folder; leave it out',
     );
+  if (areEmbedded)
+    for (const name of SERVERS_SETTINGS)
+      if (given[name] !== undefined)
+        faults.push(`${name}: it concerns stores that are servers; leave it out`);
   if (!areEmbedded && SCRIP_DATA !== undefined)
     faults.push('SCRIP_DATA: stores that are servers need no folder; leave it out');
   return faults;

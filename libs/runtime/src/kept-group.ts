@@ -25,6 +25,8 @@ export class KeptGroup {
   readonly #onStopped: (status: ProcessorStatus) => void;
   readonly #chosen: WhileLeased;
   #processor: Processor<Message> | undefined;
+  /** Why the processor stopped, as was told already. */
+  #reason: string | undefined;
 
   constructor(
     subject: AnyProjectionGroup,
@@ -95,7 +97,10 @@ export class KeptGroup {
       subject: this.#subject,
       limits: { restMaxMs: REST_MAX_MS },
       onStatus: (status) => {
-        if (status.state === 'stopped') this.#onStopped(status);
+        // It starts over every other second, and mostly stops for the same reason.
+        const reason = status.state === 'stopped' ? status.reason : undefined;
+        if (status.state === 'stopped' && reason !== this.#reason) this.#onStopped(status);
+        this.#reason = reason;
       },
     });
   }

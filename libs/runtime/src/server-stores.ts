@@ -20,6 +20,7 @@ import {
   ViewCommandIndex,
   type ViewGroup,
   ViewSnapshots,
+  ViewUnavailable,
   commandsGroup,
   pause,
   pruneCommands,
@@ -113,7 +114,9 @@ export class ServerStores extends Stores {
     this.#clock = parts.clock;
     this.#leaseMs = parts.leaseMs;
     this.snapshots = new ViewSnapshots(parts.views, (error) => {
-      parts.log.warn({ err: error }, 'A snapshot was not kept or read; it is only a cache');
+      // An outage is told of otherwise, and not for each snapshot.
+      if (!(error instanceof ViewUnavailable))
+        parts.log.warn({ err: error }, 'A snapshot was not kept or read; it is only a cache');
     });
     this.#kept = role === 'api' ? [] : groups.map((group) => this.#keep(group));
     this.#pruning = role === 'api' ? undefined : this.#chosen('prune', () => this.#prune());

@@ -35,10 +35,11 @@ export const viewsReach = async (
   hurry?: () => void,
 ): Promise<void> => {
   const { waitMs, pollMs } = viewWaitLimits;
-  for (let waited = 0; ; waited += pollMs) {
+  const until = performance.now() + waitMs;
+  for (;;) {
     const reached = await views.position(group);
     if (reached >= position) return;
-    if (waited >= waitMs)
+    if (performance.now() >= until)
       throw new Refusal(
         'VIEW_BEHIND',
         `The view has reached position ${String(reached)}, not yet ${String(position)}. Retry after a pause.`,

@@ -19,6 +19,7 @@ export class WhileLeased {
   readonly #ended = new AbortController();
   readonly #done: Promise<void>;
   #lease: Lease | undefined;
+  #isFailing = false;
   #running: Running | undefined;
 
   constructor(options: {
@@ -68,9 +69,13 @@ export class WhileLeased {
   async #ask(): Promise<void> {
     try {
       this.#lease = await this.#leases.take(this.#name, this.#owner, this.#limits.ttlMs);
+      this.#isFailing = false;
     } catch (error) {
       // What was granted lasts until its end; then another process may have it.
-      this.#log.warn({ err: error, name: this.#name }, 'A lease could not be asked for');
+      // Once for each outage.
+      if (!this.#isFailing)
+        this.#log.warn({ err: error, name: this.#name }, 'A lease could not be asked for');
+      this.#isFailing = true;
     }
   }
 
