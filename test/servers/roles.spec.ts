@@ -193,11 +193,15 @@ described('several processes over the same stores', () => {
 
   it('do not start over when a rebuild is asked for again and again', async () => {
     const client = await MongoClient.connect(servers.ferret.url);
-    const last = async (): Promise<number> => {
-      const records = client.db('scrip').collection<{ _id: string; last: number }>('view_groups');
-      return Number((await records.findOne({ _id: 'accounts' }))?.last);
-    };
+    const records = client
+      .db('scrip')
+      .collection<{ _id: string; last: number; build?: unknown }>('view_groups');
+    const last = async (): Promise<number> =>
+      Number((await records.findOne({ _id: 'accounts' }))?.last);
+    const isGrowing = async (): Promise<boolean> =>
+      (await records.findOne({ _id: 'accounts' }))?.build !== undefined;
     try {
+      await eventually(async () => !(await isGrowing()), WITHIN_MS);
       const before = await last();
       for (let n = 0; n < 5; n += 1)
         await fetch(`${second.url}/v1/operator/rebuild`, {
