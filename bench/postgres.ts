@@ -11,8 +11,15 @@ const DEBIAN = '/usr/lib/postgresql';
 const ACCOUNTS = 10_000;
 const READY_WITHIN_MS = 20_000;
 
-/** Debits a second by the two usual ways to write them, each with the number of clients that suits it best. */
-type Rates = Readonly<{ statement: readonly number[]; transaction: readonly number[] }>;
+/**
+ * Debits a second by the two usual ways to write them, each with the number of clients that suits it best; and by one statement
+ * with as many clients as the ledger has debits in flight.
+ */
+type Rates = Readonly<{
+  statement: readonly number[];
+  transaction: readonly number[];
+  crowded: readonly number[];
+}>;
 /** The baseline: what PostgreSQL does on the same machine and disk. */
 export type PostgresRates = Readonly<{ hot: Rates; spread: Rates }>;
 
@@ -20,6 +27,9 @@ type Server = Readonly<{ bin: string; user: User; folder: string }>;
 
 /** How many clients are tried; on two cores, more of them only wait for each other. */
 const CLIENTS = [8, 32, 4, 64, 256];
+/** As many clients as debits are in flight in the ledger. */
+export const CROWD = 256;
+const CROWDED_RUNS = 3;
 
 /** Measures PostgreSQL where it is installed from Debian; otherwise says that it is not. */
 export const measurePostgres = async (setting: Setting): Promise<PostgresRates | undefined> => {
@@ -38,13 +48,16 @@ export const measurePostgres = async (setting: Setting): Promise<PostgresRates |
       const rates = async (accounts: number): Promise<Rates> => ({
         statement: await best(server, `statement-${accounts}`, setting),
         transaction: await best(server, `transaction-${accounts}`, setting),
+        crowded: await repeat(CROWDED_RUNS, () =>
+          rateOf(server, `statement-${accounts}`, CROWD, setting),
+        ),
       });
       return { hot: await rates(1), spread: await rates(ACCOUNTS) };
     });
   });
 };
 
-/** The rate of the better way. */
+/** The rate of the better way, with as many clients as suit it. */
 export const bestOf = ({ statement, transaction }: Rates): number =>
   Math.max(median(statement), median(transaction));
 
@@ -57,12 +70,17 @@ export const postgresFigures = ({ hot, spread }: PostgresRates): readonly Figure
     ] as const
   ).flatMap(([what, rates]) => [
     {
-      what: `PostgreSQL, ${what}, one statement`,
+      what: `PostgreSQL, ${what}, one statement, ${CROWD} clients`,
+      unit: 'debits/s',
+      runs: rates.crowded,
+    },
+    {
+      what: `PostgreSQL, ${what}, one statement, the clients that suit it best`,
       unit: 'debits/s',
       runs: rates.statement,
     },
     {
-      what: `PostgreSQL, ${what}, SELECT … FOR UPDATE`,
+      what: `PostgreSQL, ${what}, SELECT … FOR UPDATE, the clients that suit it best`,
       unit: 'debits/s',
       runs: rates.transaction,
     },
