@@ -2,8 +2,10 @@ import { storeUnavailable } from './batch.js';
 import {
   AppendTooLarge,
   DuplicateCommands,
+  type EventStore,
   type Position,
   RevisionConflict,
+  type StoredEvent,
   StoreUnavailable,
 } from './event-log.js';
 
@@ -44,4 +46,18 @@ export const appendedOf = async (
       if (error.outcome === 'not_written' || isOver) throw storeUnavailable(unknown ?? error);
       await onUnknown(attempt);
     }
+};
+
+/** What commands wrote that are there: that it cannot be read now does not say that nothing was written. */
+export const doneBefore = async (
+  store: EventStore,
+  stream: string,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, readonly StoredEvent[]>> => {
+  try {
+    return await store.findCommands(stream, keys);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    throw new StoreUnavailable('unknown', error.message, { cause: error });
+  }
 };

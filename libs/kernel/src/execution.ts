@@ -14,7 +14,7 @@ import {
   type ExecutionObserver,
   executionLimits,
 } from './command-request.js';
-import { type Appended, appendedOf, conflicting } from './appended.js';
+import { type Appended, appendedOf, conflicting, doneBefore } from './appended.js';
 import type { StreamKind } from './decider.js';
 import {
   type EventStore,
@@ -272,11 +272,11 @@ export class Execution {
         for (const waiting of left) this.#settle(waiting, { error: conflict(lane.stream) });
         return;
       }
-      const { loaded, isRead } = await this.#state(lane, conflicts);
+      const known = this.#inMemory(lane) ?? (await this.#state(lane, conflicts));
       left = this.#joined(lane, batch, left);
       const most = Math.min(fits, this.#tried(lane, conflicts, left.length));
-      const decision = decideBatch(lane.kind, loaded, left, this.#limits, most);
-      const end = await this.#decided(lane, batch, { loaded, isRead }, decision);
+      const decision = decideBatch(lane.kind, known.loaded, left, this.#limits, most);
+      const end = await this.#decided(lane, batch, known, decision);
       if (end === 'too_large') fits = this.#fewer(decision);
       left = unsettled(left);
       if (end === 'conflict') {
@@ -331,6 +331,13 @@ export class Execution {
   #tried(lane: Lane, conflicts: number, count: number): number {
     if (conflicts === 0) return lane.rivals?.most(count) ?? count;
     return Math.max(1, Math.floor(count / this.#limits.conflictShrink ** conflicts));
+  }
+
+  /** The state in memory, where nobody else could have changed it: at once, without another turn of the loop. */
+  #inMemory({ cached, behind, rivals }: Lane): Known | undefined {
+    if (cached === undefined || behind !== 'not' || rivals !== undefined) return undefined;
+    this.#observer.cacheHit?.();
+    return { loaded: cached, isRead: false };
   }
 
   /** The state to decide on, when it is this process's turn. */
@@ -498,7 +505,7 @@ export class Execution {
   /** Answers from the log those of what was decided that had been done before; the rest is decided again. */
   async #answerDuplicates(lane: Lane, { decided }: Decision, appended: Appended): Promise<void> {
     if (appended.end !== 'duplicates') return;
-    const known = await this.#doneBefore(lane.stream, appended.keys);
+    const known = await doneBefore(this.#store, lane.stream, appended.keys);
     let answered = 0;
     for (const { waiting } of decided) {
       const stored = known.get(waiting.request.meta.key);
@@ -512,19 +519,6 @@ export class Execution {
       );
     // The log may be ahead of the state that the batch was decided against.
     lane.behind = 'perhaps';
-  }
-
-  /** What commands wrote that are there: that it cannot be read now does not say that nothing was written. */
-  async #doneBefore(
-    stream: string,
-    keys: readonly string[],
-  ): Promise<ReadonlyMap<string, readonly StoredEvent[]>> {
-    try {
-      return await this.#store.findCommands(stream, keys);
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      throw new StoreUnavailable('unknown', error.message, { cause: error });
-    }
   }
 
   /** Waits before a batch is decided anew: not the first time, as what others wrote has to be read anyway. */

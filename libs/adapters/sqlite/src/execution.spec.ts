@@ -238,6 +238,7 @@ describe('a state in memory, where other processes write too,', () => {
   let one: Execution;
   let two: Execution;
   let conflicts: number;
+  let loads: number[];
   beforeEach(async () => {
     const shared = new Proxy(store, {
       get: (target, name): unknown => {
@@ -247,7 +248,11 @@ describe('a state in memory, where other processes write too,', () => {
       },
     });
     conflicts = 0;
-    const observer = { conflict: (): void => void (conflicts += 1) };
+    loads = [];
+    const observer = {
+      conflict: (): void => void (conflicts += 1),
+      loaded: (_: boolean, events: number): void => void loads.push(events),
+    };
     const { snapshots } = store;
     one = new Execution({ store: shared, snapshots, random: () => 0, observer });
     two = new Execution({ store: shared, snapshots, random: () => 0 });
@@ -273,6 +278,14 @@ describe('a state in memory, where other processes write too,', () => {
     const [spent, filled] = await Promise.all([run(one, 'Spend', 5), run(one, 'Fill', 2)]);
     expect([spent.events[0]?.revision, filled.events[0]?.revision]).toEqual([2, 3]);
     expect(conflicts).toBe(1);
+  });
+
+  it('takes in what others wrote, and is not read anew', async () => {
+    for (let round = 0; round < 3; round += 1) await run(two, 'Fill', 1);
+    await run(one, 'Spend', 4);
+    await run(two, 'Fill', 2);
+    await run(one, 'Spend', 2);
+    expect([loads, await balance(one)]).toEqual([[0, 3, 1], 0]);
   });
 
   it('is asked for once, and no more, where it is current', async () => {
