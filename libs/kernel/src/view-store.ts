@@ -101,6 +101,19 @@ export type ViewWrite = Readonly<{
   stored?: Stored | undefined;
 }>;
 
+/** The writes of each view, in their order. */
+export const writesByView = (
+  writes: readonly ViewWrite[],
+): ReadonlyMap<AnyView, readonly ViewWrite[]> => {
+  const byView = new Map<AnyView, ViewWrite[]>();
+  for (const write of writes) {
+    const known = byView.get(write.view);
+    if (known === undefined) byView.set(write.view, [write]);
+    else known.push(write);
+  }
+  return byView;
+};
+
 /** One build of a view group: the live one that readers see, or one that is being filled beside it. */
 export type Generation = Readonly<{
   group: string;

@@ -119,7 +119,7 @@ export class ServerStores extends Stores {
         parts.log.warn({ err: error }, 'A snapshot was not kept or read; it is only a cache');
     });
     this.#kept = role === 'api' ? [] : groups.map((group) => this.#keep(group));
-    this.#pruning = role === 'api' ? undefined : this.#chosen('prune', () => this.#prune());
+    this.#pruning = role === 'api' ? undefined : this.whileChosen('prune', () => this.#prune());
     this.#looking = this.#look();
   }
 
@@ -228,10 +228,6 @@ export class ServerStores extends Stores {
     return Promise.reject(new Refusal('BACKUP_ELSEWHERE', edgeRefusals.BACKUP_ELSEWHERE.meaning));
   }
 
-  override whileChosen(name: string, run: () => Running): Running {
-    return this.#chosen(name, run);
-  }
-
   override async close(underWay?: Promise<unknown>): Promise<void> {
     this.#ended.abort();
     const kept = [...this.#kept, this.#pruning].map((each) => each?.stop());
@@ -247,7 +243,7 @@ export class ServerStores extends Stores {
     await this.#connection.close();
   }
 
-  #chosen(name: string, run: () => Running): WhileLeased {
+  override whileChosen(name: string, run: () => Running): WhileLeased {
     return new WhileLeased({
       leases: this.#leases,
       name,
@@ -262,7 +258,7 @@ export class ServerStores extends Stores {
     return new KeptGroup(group, {
       log: this.events,
       views: this.views,
-      choose: (name, run) => this.#chosen(name, run),
+      choose: (name, run) => this.whileChosen(name, run),
       onStopped: (status) => {
         this.#log.error(status, 'A processor stopped; its views no longer follow the log');
       },

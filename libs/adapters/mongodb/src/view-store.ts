@@ -11,6 +11,7 @@ import {
   ViewStore,
   ViewUnavailable,
   type ViewWrite,
+  writesByView,
   ViewsSuperseded,
 } from '@scrip/kernel';
 import type { Db } from 'mongodb';
@@ -129,13 +130,7 @@ export class MongoViewStore extends ViewStore {
     writes: readonly ViewWrite[],
     checkpoint: Position,
   ): Promise<void> {
-    const byView = new Map<AnyView, ViewWrite[]>();
-    for (const write of writes) {
-      const known = byView.get(write.view);
-      if (known === undefined) byView.set(write.view, [write]);
-      else known.push(write);
-    }
-    const commands = [...byView].flatMap(([view, own]) =>
+    const commands = [...writesByView(writes)].flatMap(([view, own]) =>
       this.#collection(generation, view).writing(own),
     );
     await asking(async () => {

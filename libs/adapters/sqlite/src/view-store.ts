@@ -14,6 +14,7 @@ import {
   ViewStore,
   ViewUnavailable,
   type ViewWrite,
+  writesByView,
   pageOf,
 } from '@scrip/kernel';
 import {
@@ -182,16 +183,11 @@ export class SqliteViewStore extends ViewStore {
     writes: readonly ViewWrite[],
     checkpoint: Position,
   ): Promise<void> {
-    const byView = new Map<AnyView, ViewWrite[]>();
-    for (const write of writes) {
-      const known = byView.get(write.view);
-      if (known === undefined) byView.set(write.view, [write]);
-      else known.push(write);
-    }
     this.#writing(() => {
       if (!this.#read(generation.group).some(({ number }) => number === generation.number))
         throw gone(generation);
-      for (const [view, own] of byView) this.#table(generation, view).write(own, generation.live);
+      for (const [view, own] of writesByView(writes))
+        this.#table(generation, view).write(own, generation.live);
       this.#checkpoint ??= this.#db.prepare(
         'UPDATE generations SET position = max(position, ?) WHERE number = ?',
       );
